@@ -13,6 +13,7 @@ use std::sync::Arc;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey};
 use domain::order::Order;
+use domain::order_link::OrderLink;
 use domain::tenant::Tenant;
 use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
@@ -26,12 +27,15 @@ pub struct State {
     mails: Queue<MailMessage>,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
+    order_link_key: [u8; 32],
+    /// The box office's address, without a slash at its end.
+    public_url: Arc<str>,
     sheets: EventCache,
     tenants: Arc<Cache<TenantId, Tenant>>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `TICKET_SECRET`, `TICKET_PUBLIC_KEYS` and
+    /// Reads `TABLE_NAME`, `TICKET_SECRET`, `TICKET_PUBLIC_KEYS`, `ORDER_LINK_SECRET`, `PUBLIC_URL` and
     /// `MAIL_QUEUE_URL`.
     ///
     /// # Errors
@@ -46,6 +50,8 @@ impl State {
             mails: Queue::new(boot)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
+            order_link_key: Secret::from_env(&boot.env, "ORDER_LINK_SECRET")?.derive(OrderLink::PURPOSE),
+            public_url: boot.env.public_url()?,
             sheets: EventCache::new(100, SOLD_MILLIS),
             tenants: Arc::new(Cache::new(100, SOLD_MILLIS)),
         })
@@ -54,6 +60,18 @@ impl State {
     async fn order(&self, user: UserId, order: OrderId) -> Result<Order> {
         let found = self.store.order(user, order).await?;
         found.ok_or_else(|| Error::internal(format!("the order {order} of {user} is gone")))
+    }
+
+    /// The address that opens the order without a sign-in. The link stands after the `#`: browsers do
+    /// not send that part, so neither a log nor another site has it.
+    fn order_link(&self, order: &Order) -> String {
+        let link = OrderLink::of(order).encode(&self.order_link_key);
+        format!("{}/purchases/{}#a={link}", self.public_url, order.id)
+    }
+
+    /// [`State::order_link`] for who has no other way to the order.
+    fn guest_link(&self, order: &Order) -> Option<String> {
+        order.is_of_guest().then(|| self.order_link(order))
     }
 
     async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
@@ -117,6 +135,8 @@ mod tests {
             ("TABLE_NAME", "taquilla"),
             ("MAIL_QUEUE_URL", "test"),
             ("TICKET_SECRET", SECRET),
+            ("ORDER_LINK_SECRET", SECRET),
+            ("PUBLIC_URL", "https://box.example"),
             ("TICKET_PUBLIC_KEYS", public_key),
         ];
         let env = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -8,7 +8,7 @@ use domain::outbox::{OrderNews, TicketLoss};
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Money, OrderId, Person, Result, UserId};
-use queue::{Mail, MailMessage, OrderMail, PaymentFacts, PaymentsMail};
+use queue::{Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail};
 
 use crate::State;
 use crate::compose::{organiser, show};
@@ -29,6 +29,7 @@ pub(crate) async fn mails(
         amount: money(amount),
         by_hand,
         unused,
+        order_link: state.guest_link(&order),
         tickets_hold: order.tickets().any(|ticket| !ticket.refunded),
         show: show(&sheet.event),
         organiser: organiser(&tenant),
@@ -40,6 +41,15 @@ pub(crate) async fn mails(
         mail,
         images: Vec::new(),
     };
+    if news == OrderNews::LinkRenewed {
+        let facts = OrderLinkMail {
+            order: order.id,
+            order_link: state.order_link(&order),
+            show: show(&sheet.event),
+            organiser: organiser(&tenant),
+        };
+        return Ok(vec![to_buyer(Mail::OrderLink(facts))]);
+    }
     let Some(place) = place(news) else {
         let facts = facts_of(Some(UnusedReason::PlacesGone), 0, false);
         return Ok(vec![to_buyer(Mail::TicketsWorthless(facts))]);
@@ -86,7 +96,7 @@ pub(crate) async fn mails(
                 PaymentsMail { asked: Some(order.total()), ..about_payment(paid, TicketLoss::default()) };
             vec![to_organiser(Mail::PaymentMismatch(mail))]
         }
-        OrderNews::PlacesLost => Vec::new(),
+        OrderNews::PlacesLost | OrderNews::LinkRenewed => Vec::new(),
         _ if is_over(payment, news) => Vec::new(),
         OrderNews::DisputeOpened { .. } => {
             vec![to_organiser(Mail::DisputeOpened(whole(TicketLoss::default())))]
@@ -114,7 +124,7 @@ pub(crate) async fn mails(
 /// Index of the payment that the news is about, if any.
 const fn place(news: OrderNews) -> Option<u8> {
     match news {
-        OrderNews::PlacesLost => None,
+        OrderNews::PlacesLost | OrderNews::LinkRenewed => None,
         OrderNews::RefundDone { payment, .. }
         | OrderNews::RefundDue { payment, .. }
         | OrderNews::PaymentMismatch { payment, .. }

@@ -18,18 +18,19 @@ pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<
     }
     let sheet = state.sheet(order.event).await?;
     let tenant = state.tenant(order.tenant).await?;
-    compose(&order, &sheet, &tenant, &state.ticket_key)
+    compose(state, &order, &sheet, &tenant)
 }
 
 /// Composes the mail with the buyer's tickets, without those refunded or handed on meanwhile.
 fn compose(
+    state: &State,
     order: &Order,
     sheet: &StoredEvent,
     tenant: &Tenant,
-    key: &SigningKey,
 ) -> Result<Option<MailMessage>> {
     let mine = order.tickets().filter(|ticket| !ticket.refunded && ticket.holder == order.user);
-    let drawn = mine.map(|ticket| admission_with_code(sheet, &ticket, key)).collect::<Result<Vec<_>>>()?;
+    let drawn = mine.map(|ticket| admission_with_code(sheet, &ticket, &state.ticket_key));
+    let drawn = drawn.collect::<Result<Vec<_>>>()?;
     if drawn.is_empty() {
         return Ok(None);
     }
@@ -42,6 +43,7 @@ fn compose(
             user: order.user,
             order: order.id,
             total: Some(order.total()),
+            order_link: state.guest_link(order),
             show: show(&sheet.event),
             organiser: organiser(tenant),
             tickets,

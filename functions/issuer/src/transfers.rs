@@ -65,6 +65,7 @@ pub(crate) async fn accepted(
             user: order.user,
             order: order.id,
             total: None,
+            order_link: None,
             show: show(&sheet.event),
             organiser: organiser(&tenant),
             tickets: vec![admission],

@@ -53,6 +53,10 @@ impl Templates {
             "place.html",
             "place.txt",
             "ticket.html",
+            "order.html",
+            "order.txt",
+            "order_link.es.html",
+            "order_link.en.html",
             "tickets.es.html",
             "tickets.en.html",
             "transfer_accepted.es.html",
@@ -126,6 +130,7 @@ impl Templates {
             Mail::TransferAccepted(mail) => ("transfer_accepted", Value::from(Serde(mail)), &*mail.show.name),
             Mail::TransferOffered(mail) => ("transfer_offered", Value::from(Serde(mail)), &*mail.show.name),
             Mail::StaffInvitation(mail) => ("staff_invitation", Value::from(Serde(mail)), "Taquilla"),
+            Mail::OrderLink(mail) => ("order_link", Value::from(Serde(mail)), &*mail.show.name),
             Mail::RefundDone(mail) => ("refund_done", Value::from(Serde(mail)), &*mail.show.name),
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
@@ -203,6 +208,12 @@ fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
             (LinkPurpose::ResetPassword, Some(token)) => format!("reset-password?token={token}"),
             _ => "sign-in".to_owned(),
         },
+        Mail::Tickets(mail) => return mail.order_link.clone(),
+        Mail::OrderLink(mail) => return Some(mail.order_link.clone()),
+        Mail::RefundDone(mail)
+        | Mail::RefundDue(mail)
+        | Mail::TicketsWorthless(mail)
+        | Mail::RefundByHandDue(mail) => return mail.order_link.clone(),
         Mail::TransferOffered(offer) => format!("transfers/accept?token={}", offer.token),
         Mail::StaffInvitation(invitation) => format!("workplaces/{}", invitation.tenant),
         _ => return None,
@@ -220,6 +231,8 @@ fn valid_for(mail: &Mail, now: Timestamp, language: Language) -> Option<String> 
     Some(format::lifetime(left, language))
 }
 
+#[cfg(test)]
+mod guest_tests;
 #[cfg(test)]
 mod payment_tests;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 mod checkout;
 mod gateways;
+mod guest;
+mod link;
 mod payments;
 mod polling;
 mod refunds;
@@ -13,13 +15,14 @@ use std::sync::Arc;
 use ::payments::{PaymentGateways, reference_key};
 use actions::{Orders, QuoteKey};
 use aide::axum::ApiRouter;
+use axum::extract::FromRef;
 use boot::{Boot, ConfigError};
 use domain::gateway_account::GatewayAccount;
 use domain::{OrderId, Result, TenantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Cache;
-use web::Api;
+use web::{Api, OrderKeys};
 
 /// How long a tenant's gateway accounts are cached, in milliseconds. For that long, a payment may
 /// still start with an account that was just switched off.
@@ -30,6 +33,7 @@ const ACCOUNTS_MILLIS: i64 = 5000;
 pub struct State {
     api: Api,
     orders: Orders,
+    keys: OrderKeys,
     gateways: PaymentGateways,
     reference_key: ReferenceKey,
     accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
@@ -49,13 +53,14 @@ impl std::fmt::Debug for ReferenceKey {
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `REFERENCE_SECRET`, `PUBLIC_URL` and the
-    /// gateways' variables.
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `REFERENCE_SECRET`, `ORDER_LINK_SECRET`,
+    /// `HASH_SECRET`, `PUBLIC_URL` and the gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let api = Api::new(boot)?;
         Ok(Self {
             orders: Orders::new(&api.store, QuoteKey::from_env(&boot.env)?),
             api,
+            keys: OrderKeys::from_env(&boot.env)?,
             gateways: PaymentGateways::new(boot)?,
             reference_key: ReferenceKey(reference_key(&boot.env)?),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
@@ -74,11 +79,18 @@ impl State {
 
 web::has_api!(State);
 
+impl FromRef<State> for OrderKeys {
+    fn from_ref(state: &State) -> Self {
+        state.keys.clone()
+    }
+}
+
 /// The function's routes.
 pub fn router(state: State) -> ApiRouter {
     ApiRouter::new()
         .merge(reservations::routes())
         .merge(payments::routes())
+        .merge(link::routes())
         .merge(refunds::routes())
         .with_state(state)
 }

@@ -2,7 +2,6 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
-use domain::access::email_unverified;
 use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Order, OrderStatus};
 use domain::payment::GatewayName;
@@ -10,19 +9,18 @@ use domain::{Error, OrderId, Result, Timestamp};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::limit::DAY;
-use store::{Failure, GateError, Limit, StoredEvent};
-use web::{Answer, Buyer, IdempotencyKey, Json, Page, Paging, Path, Refuses, Shared};
+use store::{Failure, GateError, StoredEvent};
+use web::{
+    Answer, ClientNetwork, IdempotencyKey, Json, Opener, Page, Paging, Path, Purchaser, Refuses, Shared,
+};
 
 use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};
 use crate::gateways::PaymentAccounts;
+use crate::guest::count_free_order;
 use crate::polling::{is_processing, refresh_from_gateways};
 use crate::view::OrderView;
 use crate::{OrderPath, State, checkout};
 use actions::RequestDigest;
-
-/// Free orders per day of a user whose address is not confirmed: each sends a mail.
-const UNCONFIRMED_MAILS: Limit = Limit::exact("free-unconfirmed", 10, DAY);
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -41,20 +39,21 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          `payment_gateway_unavailable` (503) has in `alternatives` which others of the organiser's \
                          work, each as `{\"gateway\": ..}` to send with the same request. Who has not confirmed \
                          the e-mail address has at most ten orders a day for which nothing is paid \
-                         (`email_unverified`, 403).",
+                         (`email_unverified`, 403); without an account, ten an address and fifty a network \
+                         (`too_many_tries`, 429).",
                     )
                     .response::<201, Json<PurchaseView>>()
                     .refuses(["email_unverified", "event_not_found", "reservation_not_found"])
                     .refuses(["already_paid", "changed_meanwhile", "payment_gateway_cannot"])
                     .refuses(["payment_gateway_missing", "payment_gateway_refused"])
                     .refuses(["payment_gateway_uncertain", "payment_processing", "too_many_payments"])
-                    .refuses(["reservation_expired", "reservation_expiring"])
+                    .refuses(["reservation_expired", "reservation_expiring", "too_many_tries"])
                     .refuses(["payment_gateway_unavailable"])
             }),
         )
         .api_route(
             "/api/v1/purchases",
-            get_with(list, |op| op.id("listPurchases").tag("Purchases").summary("Your orders, newest first")),
+            get_with(list, |op| op.id("listPurchases").tag("Purchases").summary("Your orders, newest first").description("Also those that were made without an account and with your address, once you have confirmed it.")),
         )
         .api_route(
             "/api/v1/purchases/{id}",
@@ -109,17 +108,18 @@ impl PurchaseView {
 
 async fn pay(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    opener: Opener,
+    network: ClientNetwork,
     key: IdempotencyKey,
     Json(request): Json<Pay>,
 ) -> Answer<(StatusCode, Json<PurchaseView>)> {
     let now = state.clock.now();
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
-    let mut order = state.orders.own(&buyer, request.reservation_id).await?;
+    let mut order = state.orders.own(&opener, request.reservation_id, now).await?;
     // Concurrently: the buyer is waiting.
     let event = state.orders.event(order.event, now);
     let (sheet, accounts) = tokio::try_join!(event, PaymentAccounts::of(&state, &order))?;
-    if repeats(&state, &buyer, &order, digest.as_ref(), now).await? && order.status.is_settled() {
+    if repeats(&state, &order, digest.as_ref(), now).await? && order.status.is_settled() {
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
@@ -136,7 +136,7 @@ async fn pay(
     let corrects = order.name_attendees(attendees);
     attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
     let way = if order.total == 0 {
-        check_mailing(&state, &buyer, now).await?;
+        count_free_order(&state, &opener, &order, &network, now).await?;
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
@@ -146,21 +146,9 @@ async fn pay(
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))
 }
 
-/// Counts the mail with free tickets if the address is not confirmed. A stranger can register any
-/// address, and order free tickets without end: without the limit, that would flood the address with
-/// mails. One address has one account; how many addresses a network can register is limited there.
-async fn check_mailing(state: &State, buyer: &Buyer, now: Timestamp) -> Result<()> {
-    if buyer.confirmed_email().is_ok() {
-        return Ok(());
-    }
-    let mails = UNCONFIRMED_MAILS.of(&[&buyer.user.suffix()]);
-    if state.store.count_one(&mails, now).await? { Ok(()) } else { Err(email_unverified()) }
-}
-
 /// True if the same request was made before for this order.
 async fn repeats(
     state: &State,
-    buyer: &Buyer,
     order: &Order,
     digest: Option<&RequestDigest>,
     now: Timestamp,
@@ -171,7 +159,7 @@ async fn repeats(
         repeats |= digest.repeats(kept)?;
     }
     if !repeats {
-        state.orders.check_key_of_payment(buyer, digest, now).await?;
+        state.orders.check_key_of_payment(order.user, digest, now).await?;
     }
     Ok(repeats)
 }
@@ -207,7 +195,11 @@ async fn settle_free(state: &State, order: &mut Order, sheet: &StoredEvent, now:
     }
 }
 
-async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Answer<Json<Page<OrderView>>> {
+async fn list(
+    Shared(state): Shared<State>,
+    buyer: Purchaser,
+    paging: Paging,
+) -> Answer<Json<Page<OrderView>>> {
     let now = state.clock.now();
     let page = state.orders.list(&buyer, paging.after.as_deref(), paging.limit, now).await?;
     Ok(Json(Page::of(page, |(order, event)| OrderView::new(&order, event.as_deref(), now))))
@@ -216,11 +208,12 @@ async fn list(Shared(state): Shared<State>, buyer: Buyer, paging: Paging) -> Ans
 /// An order as it is at the gateways now: of the routes of purchases and of reservations.
 pub(crate) async fn show(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    opener: Opener,
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
     let now = state.clock.now();
-    let order = refresh_from_gateways(&state, state.orders.own(&buyer, path.id).await?, now).await;
+    let order = state.orders.own(&opener, path.id, now).await?;
+    let order = refresh_from_gateways(&state, order, now).await;
     let sheet = state.orders.event(order.event, now).await.ok();
     Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
 }

@@ -3,14 +3,20 @@
 use actions::{NewReservation, RequestDigest};
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
-use domain::Error;
 use domain::order::OrderStatus;
 use domain::order::attendees::NewAttendee;
+use domain::text::{Line, Phone};
+use domain::user::Email;
+use domain::{Error, Language};
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, IdempotencyKey, Json, Path, PolicyVersionsView, Refuses, Shared};
+use web::{
+    Answer, ClientNetwork, IdempotencyKey, Json, MaybeBuyer, Opener, Path, PolicyVersionsView, Refuses,
+    Shared,
+};
 
+use crate::guest::{MAX_NAME, SaidOfGuest, purchaser};
 use crate::payments::show;
 use crate::view::OrderView;
 use crate::{OrderPath, State, polling};
@@ -26,9 +32,12 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .description(
                         "Takes the places of a quote for some minutes (10 unless the event says otherwise). A \
                          quote becomes one reservation: sending it again answers with the same one, or with \
-                         `quote_used` (409) once that has ended.",
+                         `quote_used` (409) once that has ended. Who is signed in sends a token; others name `email` \
+                         and `name` in its place and get `order_access`, which opens this one order as \
+                         `X-Order-Access`. The orders of an address are also those of the user who confirms it.",
                     )
-                    .response::<201, Json<OrderView>>()
+                    .response::<201, Json<ReservationView>>()
+                    .refuses(["sign_in_required", "too_many_tries"])
                     .refuses(["email_unverified", "promotion_not_for_buyer", "event_not_found"])
                     .refuses(["event_cancelled", "event_postponed", "policies_changed"])
                     .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
@@ -80,29 +89,61 @@ struct Reserve {
     /// published is needed, in the version that holds: `policies_changed` (409) names them.
     #[serde(default)]
     accepts: PolicyVersionsView,
+    /// The e-mail address of a buyer without an account, to which the tickets are mailed. In place of
+    /// a token, not beside one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<Email>,
+    /// The name of a buyer without an account; required with `email`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<Line<1, MAX_NAME>>,
+    /// The telephone number of a buyer without an account, for the organiser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    phone: Option<Phone>,
+    /// The language of the order's mails; the event's if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
+}
+
+/// A new reservation.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ReservationView {
+    /// The order.
+    #[serde(flatten)]
+    order: OrderView,
+    /// What opens this order without a sign-in, as the header `X-Order-Access`; only of a buyer without
+    /// an account. Whoever has it can see, pay and cancel the order and has its tickets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_access: Option<String>,
 }
 
 async fn reserve(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    MaybeBuyer(caller): MaybeBuyer,
+    network: ClientNetwork,
     key: IdempotencyKey,
     Json(request): Json<Reserve>,
-) -> Answer<(StatusCode, Json<OrderView>)> {
+) -> Answer<(StatusCode, Json<ReservationView>)> {
     let now = state.clock.now();
     let digest = RequestDigest::new("reserve", key.0.as_deref(), &request)?;
-    let (quote, attendees, accepts) = (&request.quote, request.attendees, request.accepts.into());
-    let request = NewReservation { quote, attendees, digest, accepts };
+    let accepts = request.accepts.into();
+    let Reserve { quote, attendees, email, name, phone, language, .. } = request;
+    let buyer = purchaser(&state, caller, &network, SaidOfGuest { email, name, phone })?;
+    let request = NewReservation { quote: &quote, attendees, language, digest, accepts };
     let (order, event) = state.orders.hold(&buyer, request, now).await?;
-    Ok((StatusCode::CREATED, Json(OrderView::new(&order, Some(&event), now))))
+    // A renewed link goes by mail alone, also if this request is sent again.
+    let is_first = buyer.guest.is_some() && order.link_epoch == 0;
+    let order_access = is_first.then(|| state.keys.link_of(&order));
+    let order = OrderView::new(&order, Some(&event), now);
+    Ok((StatusCode::CREATED, Json(ReservationView { order, order_access })))
 }
 
 async fn cancel(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    opener: Opener,
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<OrderView>> {
     let now = state.clock.now();
-    let mut order = state.orders.own(&buyer, path.id).await?;
+    let mut order = state.orders.own(&opener, path.id, now).await?;
     order.cancellable(now)?;
     if order.status != OrderStatus::Released {
         // A cancelled order's money goes back. A buyer who has paid must not get that without the

@@ -38,6 +38,10 @@ pub(crate) struct OrderView {
     refunded: Amount,
     /// The promotion code that took effect.
     promotion_code: Option<String>,
+    /// True if it was made without an account.
+    guest: bool,
+    /// The telephone number that a buyer without an account left.
+    phone: Option<String>,
     /// The attendees, in the order of the lines and their tickets; empty if none were given.
     attendees: Vec<Attendee>,
     /// The attendees' fields that the event asks for before the payment.
@@ -239,6 +243,8 @@ impl OrderView {
             paid: amount(order.paid()),
             refunded: amount(order.refunded()),
             promotion_code: order.promotion_code.clone(),
+            guest: order.is_of_guest(),
+            phone: order.phone.clone(),
             attendees: order.attendees.clone(),
             attendee_fields: sheet.map(|sheet| sheet.event.attendee_fields.clone()).unwrap_or_default(),
             payments: payments.collect(),

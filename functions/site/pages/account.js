@@ -176,7 +176,8 @@ function orderParts(order, left, show, refused, isFresh) {
     }) }, words.cancel);
     parts.push(error, ...otherWays(order, refused, error), h("p", { class: "row" }, !looked && toPay, cancel));
   } else if (order.tickets.some(ticket => !ticket.refunded)) {
-    parts.push(order.mailed_at && h("p", {}, words.mailed), h("p", {}, h("a", { class: "button main", href: "#/tickets" }, words.seeTickets)));
+    // Without a session there is no list of tickets: a guest has them in the mail.
+    parts.push(order.mailed_at && h("p", {}, words.mailed), session() && h("p", {}, h("a", { class: "button main", href: "#/tickets" }, words.seeTickets)));
   } else {
     parts.push(order.payments.some(payment => payment.if_paid === "tickets_or_refund") && h("p", {}, words.waitingLate), h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
   }
@@ -346,8 +347,11 @@ byId("skip").addEventListener("click", event => {
 // Gateways send the buyer back to an order's path. The query that they append is not believed: the
 // order's page asks the box office.
 const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
+// Mails to guests lead to the same path, with the order's link behind the `#`.
+const [, brought] = location.hash.match(/^#a=([\w-]{68})$/) ?? [];
 if (returned) {
-  cameBack = returned;
+  if (brought) keepOrderLink(returned, brought);
+  else cameBack = returned;
   history.replaceState(null, "", `/#/purchases/${returned}`);
 } else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
 addEventListener("hashchange", open);

@@ -43,6 +43,11 @@ class Problem extends Error {
 
 const session = () => kept.get("session");
 
+// Links that open a guest's order without a sign-in, by the order's id. Only requests about that order
+// send one.
+const orderLink = id => kept.get(`order.${id}`);
+const keepOrderLink = (id, link) => kept.set(`order.${id}`, link);
+
 function signedIn(answer) {
   const { access_token: access, refresh_token: refresh, device_token, expires_in, user } = answer;
   kept.set("device", device_token);
@@ -62,10 +67,13 @@ function signedOut() {
 let behind = 0;
 
 async function send(path, { method = "GET", body, signal, access, key } = {}) {
+  const about = path.match(/ord_[a-z0-9]{26}/)?.[0] ?? body?.reservation_id;
   const headers = { Accept: "application/json, image/svg+xml" };
   if (body) headers["Content-Type"] = "application/json";
   if (access) headers.Authorization = `Bearer ${access}`;
   if (key) headers["Idempotency-Key"] = key;
+  const link = about && orderLink(about);
+  if (link) headers["X-Order-Access"] = link;
   let response;
   try {
     response = await fetch(`/api/v1${path}`, { method, headers, signal, body: body && JSON.stringify(body) });
@@ -74,10 +82,17 @@ async function send(path, { method = "GET", body, signal, access, key } = {}) {
     throw Object.assign(new Problem(0), { message: words.offline });
   }
   const date = Date.parse(response.headers.get("date"));
-  if (access && date) behind = date - Date.now();
-  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => null));
+  if ((access || link) && date) behind = date - Date.now();
+  if (!response.ok) {
+    const problem = new Problem(response.status, await response.json().catch(() => null));
+    if (problem.code === "order_link_invalid") kept.drop(`order.${about}`);
+    throw problem;
+  }
   if (response.status === 204) return null;
-  return response.headers.get("content-type").startsWith("image/") ? response.blob() : response.json();
+  if (response.headers.get("content-type").startsWith("image/")) return response.blob();
+  const answer = await response.json();
+  if (answer.order_access) keepOrderLink(answer.id, answer.order_access);
+  return answer;
 }
 
 let refreshing = null;
@@ -267,11 +282,12 @@ async function open() {
   let content;
   try {
     const [pattern, show, needsSession] = routes.find(([pattern]) => pattern.test(path)) ?? [/^/, nowhere, false];
-    if (needsSession && !session()) return signInFirst();
-    content = await show(visit, ...path.match(pattern).slice(1));
+    const named = path.match(pattern).slice(1);
+    if (needsSession && !session() && !orderLink(named[0])) return signInFirst();
+    content = await show(visit, ...named);
   } catch (problem) {
     if (signal.aborted) return;
-    if (problem.status === 401 && !session()) return signInFirst();
+    if (problem.status === 401 && problem.code !== "order_link_invalid" && !session()) return signInFirst();
     content = [h("h1", {}, "Taquilla"), h("p", { class: "error", role: "alert" }, shown(problem)),
       h("p", { class: "row" }, h("button", { class: "button", type: "button", onclick: open }, words.retry), h("a", { class: "button", href: "#/" }, words.back))];
   } finally {

@@ -8,22 +8,22 @@ mod view;
 
 use actions::Tickets;
 use aide::axum::ApiRouter;
+use axum::extract::FromRef;
 use boot::{Boot, ConfigError, Secret, SigningKey};
-use store::Fingerprints;
-use web::Api;
+use web::{Api, OrderKeys};
 
 /// The function's clients, settings and cache.
 #[derive(Clone)]
 pub struct State {
     api: Api,
     tickets: Tickets,
-    fingerprints: Fingerprints,
+    keys: OrderKeys,
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `TRUSTED_HOPS`,
+    /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`, `ORDER_LINK_SECRET`, `TRUSTED_HOPS`,
     /// `TICKET_SECRET` and `TICKET_PUBLIC_KEYS`.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl State {
         Ok(Self {
             tickets: Tickets::new(&api.store),
             api,
-            fingerprints: Fingerprints::from_env(&boot.env)?,
+            keys: OrderKeys::from_env(&boot.env)?,
             ticket_key,
             transfer_key: Secret::from_env(&boot.env, "TICKET_SECRET")?.derive("transfer"),
         })
@@ -44,6 +44,12 @@ impl State {
 }
 
 web::has_api!(State);
+
+impl FromRef<State> for OrderKeys {
+    fn from_ref(state: &State) -> Self {
+        state.keys.clone()
+    }
+}
 
 /// `/api/v1/tickets`, `/api/v1/qr/{ticket}` and `/api/v1/transfers`.
 pub fn router(state: State) -> ApiRouter {

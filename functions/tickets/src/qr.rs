@@ -12,7 +12,7 @@ use http::header;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
-use web::{Answer, Buyer, Path, Query, Refuses, Shared};
+use web::{Answer, Opener, Path, Query, Refuses, Shared};
 
 use crate::State;
 
@@ -74,7 +74,7 @@ pub(crate) fn code(state: &State, held: &HeldTicket) -> String {
 
 async fn draw(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    opener: Opener,
     Path(path): Path<TicketPath>,
     Query(query): Query<DrawQuery>,
 ) -> Answer<Picture> {
@@ -83,7 +83,7 @@ async fn draw(
         let field = FieldError::new("#size", "Must be between 60 and 2000.");
         return Err(Error::fields(vec![field]).into());
     }
-    let held = state.tickets.held(&buyer, path.ticket).await?;
+    let held = state.tickets.opened(&opener, path.ticket, state.clock.now()).await?;
     if held.ticket().refunded {
         return Err(
             Error::conflict("ticket_revoked", "This ticket was refunded; it has no code any more.").into()

@@ -4,7 +4,7 @@ use aide::axum::routing::get_with;
 use domain::TicketId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use web::{Answer, Buyer, Json, Path, Refuses, Shared};
+use web::{Answer, Json, Opener, Path, Refuses, Shared};
 
 use crate::State;
 use crate::qr::code;
@@ -42,11 +42,12 @@ struct TicketWithCode {
 
 async fn show(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    opener: Opener,
     Path(path): Path<TicketPath>,
 ) -> Answer<Json<TicketWithCode>> {
-    let held = state.tickets.held(&buyer, path.id).await?;
-    let details = state.tickets.details(held, state.clock.now()).await?;
+    let now = state.clock.now();
+    let held = state.tickets.opened(&opener, path.id, now).await?;
+    let details = state.tickets.details(held, now).await?;
     let code = (details.status != TicketStatus::Revoked).then(|| code(&state, &details.held));
     Ok(Json(TicketWithCode { ticket: TicketView::from(&details), code }))
 }

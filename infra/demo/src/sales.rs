@@ -96,6 +96,7 @@ async fn give(
     let hold = Hold {
         user: guest.id,
         buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
+        guest: None,
         language: sheet.event.language,
         attendees: Vec::new(),
         holdings,

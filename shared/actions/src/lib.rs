@@ -1,7 +1,8 @@
 //! What a customer may do, once for every caller: the routes today; pages, chat and agents as they
 //! come.
 //!
-//! An action takes the claims of the customer's token and checked input, and returns plain data or
+//! An action takes the customer (the claims of a token or, where guests may act, a
+//! [`Purchaser`](domain::purchaser::Purchaser)) and checked input, and returns plain data or
 //! the refusal. It reads and writes by `store` and decides by `domain`; it knows nothing of HTTP and
 //! nothing of payment gateways. Callers read the request, call one action, and word the answer.
 //! Limits that protect what can be guessed are part of the action, so that no caller forgets them.
@@ -11,6 +12,8 @@
 mod catalog;
 mod community;
 mod discounts;
+mod merged;
+mod opening;
 mod orders;
 mod quotes;
 mod tickets;

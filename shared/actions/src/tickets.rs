@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::access::Claims;
+use crate::merged::merged;
+use crate::opening::{order_of_link, order_of_person};
+use crate::orders::all_orders;
 use domain::order::{Order, Ticket};
-use domain::{Error, EventId, Result, TicketId, Timestamp, UserId};
+use domain::purchaser::{OrderAccess, Purchaser};
+use domain::transfer::Transfer;
+use domain::{Error, EventId, Kind, Result, TicketId, Timestamp, TransferId, UserId};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -77,19 +81,38 @@ impl Tickets {
     ///
     /// # Errors
     /// `ticket_not_found`, also of other people's tickets.
-    pub async fn held(&self, holder: &Claims, id: TicketId) -> Result<HeldTicket> {
-        let not_found = || Error::not_found("ticket_not_found", "You have no such ticket.");
-        let (order, _) = id.order().ok_or_else(not_found)?;
-        let found = match self.store.order(holder.user, order).await? {
+    pub async fn held(&self, holder: &Purchaser, id: TicketId) -> Result<HeldTicket> {
+        let (order, _) = id.order().ok_or_else(ticket_not_found)?;
+        let found = match order_of_person(&self.store, holder, order).await? {
             Some(order) => Some(order),
             None => match self.store.received_ticket(holder.user, id).await? {
                 Some(received) => self.store.order(received.buyer, order).await?,
                 None => None,
             },
         };
-        let order = found.ok_or_else(not_found)?;
-        let is_theirs = order.tickets().any(|ticket| ticket.id == id && ticket.holder == holder.user);
-        if is_theirs { Ok(HeldTicket { order: Arc::new(order), id }) } else { Err(not_found()) }
+        let order = found.ok_or_else(ticket_not_found)?;
+        let is_theirs = order.tickets().any(|ticket| ticket.id == id && holder.is(ticket.holder));
+        if is_theirs { Ok(HeldTicket { order: Arc::new(order), id }) } else { Err(ticket_not_found()) }
+    }
+
+    /// The ticket, if the caller holds it, or sent the link of its order and the buyer still has it.
+    ///
+    /// # Errors
+    /// `ticket_not_found`; `order_link_invalid` and `order_link_over`.
+    pub async fn opened(&self, access: &OrderAccess, id: TicketId, now: Timestamp) -> Result<HeldTicket> {
+        if let Some(holder) = &access.purchaser {
+            match self.held(holder, id).await {
+                Err(error) if error.kind() == Kind::NotFound && access.link.is_some() => {}
+                answer => return answer,
+            }
+        }
+        let link = access.link.ok_or_else(ticket_not_found)?;
+        let (order, _) = id.order().ok_or_else(ticket_not_found)?;
+        let order = order_of_link(&self.store, link, order).await?.ok_or_else(ticket_not_found)?;
+        let sheet = self.events.get(&self.store, order.event, now).await?;
+        link.opens(&order, sheet.as_deref().map(|sheet| &sheet.event), now)?;
+        let is_buyers = order.tickets().any(|ticket| ticket.id == id && ticket.holder == order.user);
+        if is_buyers { Ok(HeldTicket { order: Arc::new(order), id }) } else { Err(ticket_not_found()) }
     }
 
     /// The ticket with its event and the state of its gate.
@@ -112,7 +135,7 @@ impl Tickets {
     /// `limit`, and a page without items can still have a next one.
     pub async fn list(
         &self,
-        holder: &Claims,
+        holder: &Purchaser,
         after: Option<&str>,
         limit: u16,
         now: Timestamp,
@@ -120,11 +143,14 @@ impl Tickets {
         let user = holder.user;
         let page = match after {
             Some(after) if after.starts_with(RECEIVED_START) => self.received(user, after, limit).await?,
-            _ => self.bought(user, after, limit).await?,
+            _ => self.bought(holder, after, limit).await?,
         };
         let tickets = page.items.into_iter().flat_map(|(order, only)| {
-            let is_listed =
-                |ticket: &Ticket<'_>| ticket.holder == user && only.is_none_or(|only| only == ticket.id);
+            // What came back to the person by a transfer is listed where it was received.
+            let is_listed = |ticket: &Ticket<'_>| match only {
+                Some(only) => ticket.id == only && ticket.holder == user,
+                None => ticket.holder == order.user,
+            };
             let ids: Vec<TicketId> = order.tickets().filter(is_listed).map(|ticket| ticket.id).collect();
             let order = Arc::new(order);
             ids.into_iter().map(move |id| HeldTicket { order: order.clone(), id })
@@ -134,8 +160,8 @@ impl Tickets {
     }
 
     /// Whole orders, until they have about `limit` tickets together.
-    async fn bought(&self, user: UserId, after: Option<&str>, limit: u16) -> Result<Orders> {
-        let page = self.store.orders(user, after, limit).await?;
+    async fn bought(&self, holder: &Purchaser, after: Option<&str>, limit: u16) -> Result<Orders> {
+        let page = all_orders(&self.store, holder, after, limit).await?;
         let (read, mut items, mut tickets) = (page.items.len(), Vec::new(), 0_usize);
         for order in page.items {
             if tickets >= usize::from(limit) {
@@ -150,11 +176,36 @@ impl Tickets {
         };
         // Most users never received a ticket: they are spared an empty page.
         if last.as_deref() == Some(RECEIVED_START)
-            && self.store.received(user, None, 1).await?.items.is_empty()
+            && self.store.received(holder.user, None, 1).await?.items.is_empty()
         {
             return Ok(Listing { items, last: None });
         }
         Ok(Listing { items, last })
+    }
+
+    /// A page of the transfers that the person sent or received, also as a guest, newest first.
+    pub async fn transfers_of(
+        &self,
+        person: &Purchaser,
+        after: Option<&str>,
+        limit: u16,
+    ) -> Result<Listing<Transfer>> {
+        let pages = try_join_all(person.ids().map(|user| self.store.transfers(user, after, limit))).await?;
+        Ok(merged(pages, limit, Store::after_transfer))
+    }
+
+    /// An offer that the person made.
+    ///
+    /// # Errors
+    /// `transfer_not_found`.
+    pub async fn own_offer(&self, person: &Purchaser, id: TransferId) -> Result<Transfer> {
+        for user in person.ids() {
+            let found = self.store.transfer(user, id).await?;
+            if let Some(transfer) = found.filter(|transfer| transfer.from == user) {
+                return Ok(transfer);
+            }
+        }
+        Err(Error::not_found("transfer_not_found", "You have made no such offer."))
     }
 
     async fn received(&self, user: UserId, after: &str, limit: u16) -> Result<Orders> {
@@ -167,4 +218,8 @@ impl Tickets {
         });
         Ok(Listing { items: try_join_all(orders).await?.into_iter().flatten().collect(), last: page.last })
     }
+}
+
+fn ticket_not_found() -> Error {
+    Error::not_found("ticket_not_found", "You have no such ticket.")
 }

@@ -36,7 +36,7 @@ pub use parts::{Attendee, Holding, OrderLine, Part, Ticket, TicketState};
 pub use payment::{Payment, PaymentState, RefundProgress, UnusedReason};
 pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;
-pub use transition::{Hold, StartedPayment};
+pub use transition::{GuestTrace, Hold, StartedPayment};
 
 /// The status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -114,6 +114,12 @@ pub struct OrderFields {
     pub total: i64,
     /// The buyer's e-mail address and name.
     pub buyer: Person,
+    /// The telephone number that a guest left.
+    pub phone: Option<String>,
+    /// The mark of the network from which a guest made it; `None` for the order of an account.
+    pub guest_network: Option<String>,
+    /// Counts how often its link was renewed: only the newest link opens it.
+    pub link_epoch: u16,
     /// The language of the mails about it.
     pub language: Language,
     /// The attendees: one for each ticket in the order of the lines, or none yet.
@@ -176,6 +182,11 @@ impl Order {
     /// The total with its currency.
     pub fn total(&self) -> Money {
         Money::new(self.total, self.currency)
+    }
+
+    /// True if it was made without an account: its buyer comes to it by its link.
+    pub fn is_of_guest(&self) -> bool {
+        self.guest_network.is_some()
     }
 
     /// The number of its tickets.

@@ -109,6 +109,8 @@ pub enum OrderNews {
     },
     /// To the buyer: the places went to other orders, and there is no money to give back.
     PlacesLost,
+    /// To the buyer: the order's link is another one, which this brings.
+    LinkRenewed,
     /// To the organiser: a payment's amount or currency is not the order's.
     PaymentMismatch {
         /// The payment's index.
@@ -213,6 +215,10 @@ mod tests {
         insta::assert_snapshot!(
             text(&Outbox::Refund { news: Some(OrderNews::PlacesLost) }),
             @r#"{"do":"refund","news":{"is":"places_lost"}}"#
+        );
+        insta::assert_snapshot!(
+            text(&Outbox::News { news: OrderNews::LinkRenewed }),
+            @r#"{"do":"news","news":{"is":"link_renewed"}}"#
         );
         insta::assert_snapshot!(text(&Outbox::AskNow), @r#"{"do":"ask_now"}"#);
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);

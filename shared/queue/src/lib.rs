@@ -20,8 +20,8 @@ mod sealed;
 pub use batch::process;
 pub use dead_letters::DeadLetters;
 pub use mail::{
-    Admission, DiscountMail, Image, InvitationMail, LinkMail, Mail, MailMessage, OrderMail, Organiser,
-    REQUEST_TAG, Show, TicketsMail, TransferMail,
+    Admission, DiscountMail, Image, InvitationMail, LinkMail, Mail, MailMessage, OrderLinkMail, OrderMail,
+    Organiser, REQUEST_TAG, Show, TicketsMail, TransferMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use payment_mail::{DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};

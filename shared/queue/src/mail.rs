@@ -50,6 +50,8 @@ pub enum Mail {
     TransferAccepted(TicketsMail),
     /// An invitation to an organiser's staff.
     StaffInvitation(InvitationMail),
+    /// The newest link to an order.
+    OrderLink(OrderLinkMail),
     /// The money is on its way back.
     RefundDone(OrderMail),
     /// The payment came too late, or to a cancelled reservation; the money goes back.
@@ -141,6 +143,9 @@ pub struct TicketsMail {
     /// The price paid; `None` to a holder that got the ticket from the buyer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<Money>,
+    /// The address that opens a guest's order; `None` to a buyer with an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_link: Option<String>,
     /// The show.
     pub show: Show,
     /// The organiser.
@@ -165,6 +170,22 @@ pub struct OrderMail {
     /// True if the order has tickets that are valid.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tickets_hold: bool,
+    /// The address that opens a guest's order; `None` to a buyer with an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_link: Option<String>,
+    /// The show.
+    pub show: Show,
+    /// The organiser.
+    pub organiser: Organiser,
+}
+
+/// The facts of a mail with the link to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLinkMail {
+    /// The order.
+    pub order: OrderId,
+    /// The address that opens it.
+    pub order_link: String,
     /// The show.
     pub show: Show,
     /// The organiser.

@@ -9,8 +9,8 @@ use domain::tenant::LegalInfo;
 use domain::words::{line, note, person_name, title};
 
 use crate::{
-    Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderMail, Organiser, PaymentsMail,
-    RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund,
+    Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderLinkMail, OrderMail, Organiser,
+    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund,
 };
 
 impl MailMessage {
@@ -37,6 +37,11 @@ fn mail(mail: Mail) -> Mail {
             let organiser = unsolicited_organiser(mail.organiser);
             Mail::StaffInvitation(InvitationMail { organiser, ..mail })
         }
+        Mail::OrderLink(mail) => Mail::OrderLink(OrderLinkMail {
+            show: show(mail.show),
+            organiser: organiser(mail.organiser),
+            ..mail
+        }),
         Mail::RefundDone(mail) => Mail::RefundDone(order(mail)),
         Mail::RefundDue(mail) => Mail::RefundDue(order(mail)),
         Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(payments(mail)),

@@ -1,6 +1,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boot::{ConfigError, Env, Secret};
+use domain::UserId;
 use domain::user::Email;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -36,6 +37,21 @@ impl Fingerprints {
         self.of("email", email.as_str())
     }
 
+    /// The user id that guest orders of an e-mail address have. It is the same for ever, and nobody
+    /// finds it out from the address.
+    pub fn guest(&self, email: &Email) -> UserId {
+        let digest = self.digest("guest", email.as_str());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        UserId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
+    /// The mark of a network address on an order: 11 characters, enough to tell the networks of one
+    /// address apart.
+    pub fn network_mark(&self, address: &str) -> String {
+        URL_SAFE_NO_PAD.encode(&self.digest("network", address)[..8])
+    }
+
     /// The fingerprint of a national id, given as
     /// [`Member::identity`](domain::member::Member::identity), with its country.
     pub fn national_id(&self, identity: &str) -> String {
@@ -48,12 +64,36 @@ impl Fingerprints {
     }
 
     fn of(&self, kind: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.digest(kind, text))
+    }
+
+    fn digest(&self, kind: &str, text: &str) -> [u8; 32] {
         let mut mac =
             <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(kind.as_bytes());
         // A separator: without it, another kind and text could be the same bytes.
         mac.update(&[0]);
         mac.update(text.as_bytes());
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
+        mac.finalize().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_the_same_for_one_address_and_nobody_else() {
+        let prints = |secret: &str| Fingerprints::new(&Secret::new(secret).expect("long enough"));
+        let email = |text: &str| text.parse::<Email>().expect("an address");
+        let own = prints("only for tests, only for tests, only for tests");
+        let ana = own.guest(&email("ana@example.com"));
+        assert_eq!(own.guest(&email("Ana@Example.com")), ana);
+        assert_ne!(own.guest(&email("ana@example.org")), ana);
+        assert_ne!(prints("another secret, another secret, another").guest(&email("ana@example.com")), ana);
+        assert_eq!(ana.to_string().parse(), Ok(ana), "an id as any other");
+        let mark = own.network_mark("192.0.2.7");
+        assert_eq!(mark.len(), 11);
+        assert_ne!(own.network_mark("192.0.2.8"), mark);
     }
 }

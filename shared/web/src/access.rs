@@ -152,7 +152,7 @@ fn claims(parts: &Parts, verifier: &TokenVerifier) -> Result<Option<Claims>> {
 
 /// Notes in the API description the roles that may call the operation: `security`, and
 /// `x-roles`, from which the authorisation tests are generated.
-fn require_roles(operation: &mut Operation, roles: &[Role]) {
+pub(crate) fn require_roles(operation: &mut Operation, roles: &[Role]) {
     operation.security = vec![IndexMap::from([("bearer".to_owned(), Vec::new())])];
     let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     operation.extensions.insert("x-roles".to_owned(), json!(names));

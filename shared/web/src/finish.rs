@@ -3,7 +3,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::openapi::{Info, OpenApi, ReferenceOr, SecurityScheme};
+use aide::openapi::{ApiKeyLocation, Info, OpenApi, ReferenceOr, SecurityScheme};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use lambda_http::request::RequestContext;
 
 use crate::described::Described;
+use crate::purchaser::ORDER_ACCESS_SCHEME;
 use crate::{Problem, compress};
 
 /// The largest body that a route takes unless it says otherwise.
@@ -49,15 +50,26 @@ pub fn describe(router: ApiRouter) -> OpenApi {
         ..OpenApi::default()
     };
     let _ = router.finish_api(&mut api);
-    api.components.get_or_insert_default().security_schemes = IndexMap::from([(
-        "bearer".to_owned(),
-        ReferenceOr::Item(SecurityScheme::Http {
-            scheme: "bearer".to_owned(),
-            bearer_format: Some("JWT".to_owned()),
-            description: Some("The access token from signing in.".to_owned()),
-            extensions: IndexMap::new(),
-        }),
-    )]);
+    let token = SecurityScheme::Http {
+        scheme: "bearer".to_owned(),
+        bearer_format: Some("JWT".to_owned()),
+        description: Some("The access token from signing in.".to_owned()),
+        extensions: IndexMap::new(),
+    };
+    let link = SecurityScheme::ApiKey {
+        location: ApiKeyLocation::Header,
+        name: "X-Order-Access".to_owned(),
+        description: Some(
+            "The `order_access` of a reservation without an account, which mails about it carry, too. It opens this \
+             one order and signs nobody in."
+                .to_owned(),
+        ),
+        extensions: IndexMap::new(),
+    };
+    api.components.get_or_insert_default().security_schemes = IndexMap::from([
+        ("bearer".to_owned(), ReferenceOr::Item(token)),
+        (ORDER_ACCESS_SCHEME.to_owned(), ReferenceOr::Item(link)),
+    ]);
     api
 }
 

@@ -34,6 +34,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         by_hand: true,
         unused: None,
         tickets_hold: true,
+        order_link: None,
         show: show.clone(),
         organiser: organiser.clone(),
     };

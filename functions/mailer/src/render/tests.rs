@@ -35,6 +35,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         by_hand: false,
         unused: None,
         tickets_hold: false,
+        order_link: None,
         show: tickets.show.clone(),
         organiser: tickets.organiser.clone(),
     };

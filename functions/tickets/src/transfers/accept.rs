@@ -7,7 +7,7 @@ use domain::{Error, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, GateError};
-use web::{Answer, Buyer, Json, Refuses, Shared};
+use web::{Answer, Json, Purchaser, Refuses, Shared};
 
 use crate::State;
 use crate::view::TicketView;
@@ -44,12 +44,12 @@ struct AcceptRequest {
 
 async fn accept(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    buyer: Purchaser,
     Json(request): Json<AcceptRequest>,
 ) -> Answer<Json<TicketView>> {
     let not_found = || Error::not_found("transfer_not_found", "There is no such offer. Check the link.");
     let token = TransferToken::decode(&request.token, &state.transfer_key).ok_or_else(not_found)?;
-    if token.from == buyer.user {
+    if buyer.is(token.from) {
         return Err(Error::conflict("own_transfer", "You offered this ticket yourself; it is yours.").into());
     }
     let outbox = Outbox::TransferAccepted;
@@ -70,7 +70,7 @@ async fn accept(
 }
 
 /// Transfer and order as they become by the acceptance.
-async fn prepare(state: &State, buyer: &Buyer, transfer: Transfer) -> Result<(Transfer, Order)> {
+async fn prepare(state: &State, buyer: &Purchaser, transfer: Transfer) -> Result<(Transfer, Order)> {
     let now = state.clock.now();
     transfer.open(now)?;
     let gone = || Error::internal("the order of a transfer is gone");
@@ -80,10 +80,10 @@ async fn prepare(state: &State, buyer: &Buyer, transfer: Transfer) -> Result<(Tr
     if let Some(ticket) = order.tickets().nth(usize::from(index)) {
         transferable(&sheet.event, &ticket, now)?;
     }
-    transfer.accept(&order, buyer.user, buyer.person(), now)
+    transfer.accept(&order, buyer.user, buyer.person.clone(), now)
 }
 
-async fn answer(state: &State, buyer: &Buyer, transfer: &Transfer) -> Answer<Json<TicketView>> {
+async fn answer(state: &State, buyer: &Purchaser, transfer: &Transfer) -> Answer<Json<TicketView>> {
     let held = state.tickets.held(buyer, transfer.ticket).await?;
     let details = state.tickets.details(held, state.clock.now()).await?;
     Ok(Json(TicketView::from(&details)))

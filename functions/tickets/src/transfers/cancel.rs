@@ -5,7 +5,7 @@ use domain::{Error, TransferId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::OnRefused;
-use web::{Answer, Buyer, Json, Refuses, Shared};
+use web::{Answer, Json, Purchaser, Refuses, Shared};
 
 use super::TransferView;
 use crate::State;
@@ -33,21 +33,18 @@ struct CancelRequest {
 
 async fn cancel(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    buyer: Purchaser,
     Json(request): Json<CancelRequest>,
 ) -> Answer<Json<TransferView>> {
-    let found = state.store.transfer(buyer.user, request.transfer_id).await?;
-    let transfer = found
-        .filter(|transfer| transfer.from == buyer.user)
-        .ok_or_else(|| Error::not_found("transfer_not_found", "You have made no such offer."))?;
+    let transfer = state.tickets.own_offer(&buyer, request.transfer_id).await?;
     let now = state.clock.now();
     if transfer.state == TransferState::Cancelled {
-        return Ok(Json(TransferView::new(transfer, buyer.user, now)));
+        return Ok(Json(TransferView::new(transfer, &buyer, now)));
     }
     transfer.open(now)?;
     state.store.cancel_transfer(&transfer, now).await.on_refused(|| {
         Error::conflict("transfer_accepted", "This ticket was accepted or its offer cancelled a moment ago.")
     })?;
     let transfer = Transfer { state: TransferState::Cancelled, decided_at: Some(now), ..transfer };
-    Ok(Json(TransferView::new(transfer, buyer.user, now)))
+    Ok(Json(TransferView::new(transfer, &buyer, now)))
 }

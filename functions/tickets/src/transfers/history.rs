@@ -1,6 +1,6 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use web::{Answer, Buyer, Json, Page, Paging, Shared};
+use web::{Answer, Json, Page, Paging, Purchaser, Shared};
 
 use super::TransferView;
 use crate::State;
@@ -18,11 +18,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 async fn history(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    buyer: Purchaser,
     paging: Paging,
 ) -> Answer<Json<Page<TransferView>>> {
     let Paging { limit, after } = paging;
-    let page = state.store.transfers(buyer.user, after.as_deref(), limit).await?;
+    let page = state.tickets.transfers_of(&buyer, after.as_deref(), limit).await?;
     let now = state.clock.now();
-    Ok(Json(Page::of(page, |transfer| TransferView::new(transfer, buyer.user, now))))
+    Ok(Json(Page::of(page, |transfer| TransferView::new(transfer, &buyer, now))))
 }

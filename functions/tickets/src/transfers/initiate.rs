@@ -1,6 +1,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::error::Fields;
+use domain::order::Ticket;
 use domain::outbox::Outbox;
 use domain::text::Paragraph;
 use domain::transfer::{Transfer, TransferState, transferable};
@@ -9,7 +10,7 @@ use domain::{Error, Result, TicketId, Timestamp, TransferId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Count, Failure, GateError, Once};
-use web::{Answer, Buyer, ClientNetwork, Created, IdempotencyKey, Json, Refuses, Shared};
+use web::{Answer, ClientNetwork, Created, IdempotencyKey, Json, Purchaser, Refuses, Shared};
 
 use super::{TransferView, limits};
 use crate::State;
@@ -56,14 +57,14 @@ struct InitiateRequest {
 async fn initiate(
     Shared(state): Shared<State>,
     network: ClientNetwork,
-    buyer: Buyer,
+    buyer: Purchaser,
     IdempotencyKey(key): IdempotencyKey,
     Json(request): Json<InitiateRequest>,
 ) -> Answer<Created<TransferView>> {
     let mut fields = Fields::new();
-    fields.rule(request.to_email.as_str() != buyer.email, "/to_email", "This is your own address.");
+    fields.rule(request.to_email.as_str() != buyer.person.email, "/to_email", "This is your own address.");
     fields.finish()?;
-    buyer.confirmed_email()?;
+    buyer.check_confirmed()?;
     let now = state.clock.now();
     let once = Once { user: buyer.user, route: "POST /api/v1/transfers/initiate", key: key.as_deref() };
     let counts = limits::counts(&state, &buyer, &request.to_email, &network);
@@ -73,12 +74,12 @@ async fn initiate(
             offer(&state, &buyer, &request, &counts, TransferId::from_uuid(id.uuid()), now)
         })
         .await?;
-    Ok(Created(TransferView::new(transfer, buyer.user, now)))
+    Ok(Created(TransferView::new(transfer, &buyer, now)))
 }
 
 async fn offer(
     state: &State,
-    buyer: &Buyer,
+    buyer: &Purchaser,
     request: &InitiateRequest,
     counts: &[Count],
     id: TransferId,
@@ -91,21 +92,21 @@ async fn offer(
     if let Some(closed) = state.store.gate(held.order.event, ticket.id, ticket.serial).await? {
         return Err(GateError::Closed(closed).into());
     }
-    check_earlier_offers(state, buyer, request.ticket_id, id, now).await?;
+    check_earlier_offers(state, &ticket, id, now).await?;
     state.store.count(counts, now).await?;
     let to_email = request.to_email.as_str().to_owned();
     let transfer = Transfer {
         id,
         reason: request.reason.clone().and_then(Paragraph::some),
-        ..Transfer::offer(&sheet.event, &held.order, &ticket, buyer.person(), to_email, now)
+        ..Transfer::offer(&sheet.event, &held.order, &ticket, buyer.person.clone(), to_email, now)
     };
     match state.store.create_transfer(&transfer, &Outbox::TransferOffered, MAX_OFFERS).await {
         Ok(()) => Ok(transfer),
         // The same request was carried out before, or another offer came first.
-        Err(Failure::Refused(_)) => match state.store.transfer(buyer.user, id).await? {
+        Err(Failure::Refused(_)) => match state.store.transfer(ticket.holder, id).await? {
             Some(there) => Ok(there),
             None => {
-                check_earlier_offers(state, buyer, request.ticket_id, id, now).await?;
+                check_earlier_offers(state, &ticket, id, now).await?;
                 Err(Error::changed_meanwhile())
             }
         },
@@ -117,13 +118,12 @@ async fn offer(
 /// offers, the conditional write lets one through.
 async fn check_earlier_offers(
     state: &State,
-    buyer: &Buyer,
-    ticket: TicketId,
+    ticket: &Ticket<'_>,
     id: TransferId,
     now: Timestamp,
 ) -> Result<()> {
-    let mut earlier = state.store.transfers(buyer.user, None, 100).await?.items;
-    earlier.retain(|offer| offer.ticket == ticket && offer.from == buyer.user && offer.id != id);
+    let mut earlier = state.store.transfers(ticket.holder, None, 100).await?.items;
+    earlier.retain(|offer| offer.ticket == ticket.id && offer.from == ticket.holder && offer.id != id);
     if let Some(open) = earlier.iter().find(|offer| offer.state_at(now) == TransferState::Initiated) {
         return Err(Error::conflict(
             "transfer_open",

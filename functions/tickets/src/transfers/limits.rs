@@ -3,7 +3,7 @@
 use domain::user::Email;
 use store::limit::DAY;
 use store::{Count, Limit};
-use web::{Buyer, ClientNetwork};
+use web::{ClientNetwork, Purchaser};
 
 use crate::State;
 
@@ -16,8 +16,8 @@ const NETWORK: Limit = Limit::exact("transfer-network", 400, DAY);
 const ADDRESS: Limit = Limit::exact("transfer-address", 60, DAY);
 
 /// The limits that apply when `buyer` offers a ticket to `to` from `network`.
-pub(super) fn counts(state: &State, buyer: &Buyer, to: &Email, network: &ClientNetwork) -> [Count; 3] {
-    let fingerprints = &state.fingerprints;
+pub(super) fn counts(state: &State, buyer: &Purchaser, to: &Email, network: &ClientNetwork) -> [Count; 3] {
+    let fingerprints = state.keys.fingerprints();
     [
         SENDER.of(&[&buyer.user.suffix()]),
         NETWORK.of(&[&fingerprints.source(&network.0)]),

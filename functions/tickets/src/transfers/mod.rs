@@ -7,8 +7,9 @@ mod initiate;
 mod limits;
 
 use aide::axum::ApiRouter;
+use domain::purchaser::Purchaser;
 use domain::transfer::{Transfer, TransferState};
-use domain::{EventId, Person, TicketId, Timestamp, TransferId, UserId};
+use domain::{EventId, Person, TicketId, Timestamp, TransferId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -61,10 +62,10 @@ struct TransferView {
 }
 
 impl TransferView {
-    fn new(transfer: Transfer, user: UserId, now: Timestamp) -> Self {
+    fn new(transfer: Transfer, caller: &Purchaser, now: Timestamp) -> Self {
         Self {
             id: transfer.id,
-            direction: if transfer.from == user { Direction::Sent } else { Direction::Received },
+            direction: if caller.is(transfer.from) { Direction::Sent } else { Direction::Received },
             state: transfer.state_at(now),
             ticket_id: transfer.ticket,
             event_id: transfer.event,

@@ -49,7 +49,8 @@ fn describe(page: &mut String, api: &Value, route: &str, operation: &Value) {
     }
     let roles: Vec<&str> = list(&operation["x-roles"]).iter().map(text).collect();
     let who = if roles.is_empty() { "everybody, signed in or not".to_owned() } else { roles.join(", ") };
-    line(page, &format!("For: {who}.\n"));
+    let or = if operation["x-order-access"] == true { ", or whoever sends the order's link" } else { "" };
+    line(page, &format!("For: {who}{or}.\n"));
     let parameters: Vec<&Value> =
         list(&operation["parameters"]).iter().map(|parameter| resolve(api, parameter)).collect();
     if !parameters.is_empty() {

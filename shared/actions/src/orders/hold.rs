@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::access::{Claims, email_unverified};
+use domain::access::email_unverified;
 use domain::event::EventStatus;
 use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
 use domain::policy::{Accepted, PolicyVersions};
 use domain::pricing::{Promotion, PromotionReason, Quote};
-use domain::{Error, Kind, OrderId, Result, Timestamp};
+use domain::purchaser::Purchaser;
+use domain::{Error, Kind, Language, OrderId, Result, Timestamp};
 use futures::future::try_join;
 use store::{Failure, GateError, HoldRequest, Store, StoredEvent, key_reused, recount};
 
 use super::digest::RequestDigest;
+use super::guest::count_guest_order;
 use super::{Orders, REMEMBERED};
 
 /// Unpaid reservations of one buyer for one event, so that no buyer can block a show without
@@ -31,6 +33,8 @@ pub struct NewReservation<'a> {
     /// The attendees, one for each ticket in the order of the lines; empty if they follow with the
     /// payment.
     pub attendees: Vec<NewAttendee>,
+    /// The language of the order's mails; `None` for the event's.
+    pub language: Option<Language>,
     /// The digest that recognises a repeated request; `None` without an idempotency key.
     pub digest: Option<RequestDigest>,
     /// The versions of the organiser's policies that the buyer accepts.
@@ -44,10 +48,11 @@ impl Orders {
     /// # Errors
     /// What keeps the event from being sold, what is wrong with the quote, the attendees or the
     /// promotion, `sold_out` and its kin,
-    /// `quote_used`, `too_many_reservations`, `policies_changed` and `idempotency_key_reused`.
+    /// `quote_used`, `too_many_reservations`, `policies_changed`, `idempotency_key_reused` and, for guests,
+    /// `too_many_tries`.
     pub async fn hold(
         &self,
-        buyer: &Claims,
+        buyer: &Purchaser,
         request: NewReservation<'_>,
         now: Timestamp,
     ) -> Result<(Order, Arc<StoredEvent>)> {
@@ -56,7 +61,8 @@ impl Orders {
         event.event.on_sale(now)?;
         let attendees = attendees::read(request.attendees, quote.totals.quantity, &event.event, now)?;
         let digest = request.digest.as_ref();
-        let attempt = HoldAttempt { store: &self.store, buyer, event: &event, digest, now };
+        let language = request.language.unwrap_or(event.event.language);
+        let attempt = HoldAttempt { store: &self.store, buyer, event: &event, language, digest, now };
         let order = match attempt.find_existing_order(&quote).await? {
             Some(order) if attempt.is_new(&order) => attempt.confirm_concurrent_order(order).await?,
             Some(order) => order,
@@ -73,8 +79,9 @@ impl Orders {
 /// One request to hold places of an event, with what each of its steps needs.
 struct HoldAttempt<'a> {
     store: &'a Store,
-    buyer: &'a Claims,
+    buyer: &'a Purchaser,
     event: &'a StoredEvent,
+    language: Language,
     digest: Option<&'a RequestDigest>,
     now: Timestamp,
 }
@@ -84,26 +91,41 @@ impl HoldAttempt<'_> {
     /// which also show a reused key and too many open reservations.
     async fn find_existing_order(&self, quote: &Quote) -> Result<Option<Order>> {
         let id = OrderId::of_quote(quote.id, self.buyer.user);
-        let recent = self.store.orders_since(self.buyer.user, self.now - REMEMBERED).await?;
+        let mut recent = self.store.orders_since(self.buyer.user, self.now - REMEMBERED).await?;
         let known = recent.iter().find(|order| order.id == id).cloned();
-        let repeats =
-            |order: &Order| self.digest.is_none_or(|digest| order.idempotency == Some(digest.text()));
-        if known.as_ref().is_some_and(repeats) {
+        if known.as_ref().is_some_and(|known| self.repeats(known)) {
             return known.map(|known| self.unless_released(known)).transpose();
         }
+        recent.retain(|order| self.counts(order));
         for kept in recent.iter().filter_map(|order| order.idempotency.as_deref()) {
             self.digest.map_or(Ok(false), |digest| digest.repeats(kept))?;
         }
         if known.is_some() {
-            return Err(quote_used(
-                "This quote is a reservation already. Pay that one, or ask for a new quote.",
-                id,
-            ));
+            return Err(is_order_already(id));
         }
         if self.open_reservations(&recent).len() >= MAX_OPEN {
             return Err(too_many());
         }
         Ok(None)
+    }
+
+    /// True if the request is the one that made the order. A guest's must have the same network and
+    /// the same key: the answer has the order's link, and a quote and an address are no proof.
+    fn repeats(&self, order: &Order) -> bool {
+        let digest = self.digest.map(RequestDigest::text);
+        match &self.buyer.guest {
+            None => digest.is_none() || order.idempotency == digest,
+            Some(guest) => {
+                order.guest_network.as_ref() == Some(&guest.network) && order.idempotency == digest
+            }
+        }
+    }
+
+    /// True if the order counts against the buyer's limits: a guest's, if it was made from the same
+    /// network. Otherwise strangers could use up what an address has.
+    fn counts(&self, order: &Order) -> bool {
+        let network = self.buyer.guest.as_ref().map(|guest| &guest.network);
+        network.is_none_or(|network| order.guest_network.as_ref() == Some(network))
     }
 
     /// The existing order of a quote, unless it has ended: a quote can become only one order.
@@ -140,6 +162,9 @@ impl HoldAttempt<'_> {
         attendees: Vec<Attendee>,
         accepted: Option<Accepted>,
     ) -> Result<Order> {
+        if let Some(guest) = &self.buyer.guest {
+            count_guest_order(self.store, self.buyer.user, &guest.network, self.now).await?;
+        }
         let promotion = self.promotion(&quote).await?;
         let (user, event) = (self.buyer.user, &self.event.event);
         // Whole seconds, as allotments count time.
@@ -155,8 +180,9 @@ impl HoldAttempt<'_> {
         let holdings = self.store.hold(request, self.now).await?;
         let hold = Hold {
             user,
-            buyer: self.buyer.person(),
-            language: event.language,
+            buyer: self.buyer.person.clone(),
+            guest: self.buyer.guest.clone(),
+            language: self.language,
             attendees,
             holdings,
             expires_at,
@@ -167,6 +193,10 @@ impl HoldAttempt<'_> {
         let Some(known) = self.store.create_order(&order).await? else {
             return self.enforce_limits(order).await;
         };
+        if self.buyer.guest.is_some() && !self.repeats(&known) {
+            // The places just claimed are those of the order that is there.
+            return Err(is_order_already(known.id));
+        }
         let answer = self.confirm_concurrent_order(known).await;
         if answer.as_ref().is_err_and(|error| error.kind() != Kind::Unavailable) {
             // The order is gone, so the places just claimed belong to no order.
@@ -184,7 +214,7 @@ impl HoldAttempt<'_> {
         let promotion = promotion.filter(|promotion| Some(promotion.id) == verdict.id).ok_or_else(|| {
             Error::conflict("quote_outdated", "The promotion of this quote has ended. Ask for a new quote.")
         })?;
-        match promotion.refuses(Some(self.buyer.address())) {
+        match promotion.refuses(self.buyer.own_address()) {
             None => Ok(Some(promotion)),
             Some(PromotionReason::EmailUnverified) => Err(email_unverified()),
             Some(_) => Err(Error::forbidden(
@@ -281,9 +311,11 @@ impl HoldAttempt<'_> {
         self.store.ended_sale(self.event.event.id).await
     }
 
-    /// The buyer's orders of the last day, as they are now.
+    /// The buyer's orders of the last day that count against the limits, as they are now.
     async fn buyers_orders(&self) -> Result<Vec<Order>, Failure> {
-        self.store.orders_consistent(self.buyer.user, self.now - REMEMBERED).await
+        let mut orders = self.store.orders_consistent(self.buyer.user, self.now - REMEMBERED).await?;
+        orders.retain(|order| self.counts(order));
+        Ok(orders)
     }
 
     /// The order as it is now.
@@ -291,6 +323,10 @@ impl HoldAttempt<'_> {
         let saved = self.store.order(order.user, order.id).await?;
         saved.ok_or_else(|| Error::internal("an order vanished"))
     }
+}
+
+fn is_order_already(id: OrderId) -> Error {
+    quote_used("This quote is a reservation already. Pay that one, or ask for a new quote.", id)
 }
 
 fn quote_used(detail: &'static str, id: OrderId) -> Error {

@@ -1,20 +1,24 @@
 //! A buyer's own orders: holding places, and looking at what was ordered.
 
 mod digest;
+mod guest;
 mod hold;
 mod policies;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::access::Claims;
 use domain::event::event_not_found;
 use domain::order::Order;
+use domain::purchaser::{OrderAccess, Purchaser};
 use domain::tenant::Tenant;
-use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp};
+use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp, UserId};
+use futures::future::try_join_all;
 use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, Store, StoredEvent};
 
 use crate::QuoteKey;
+use crate::merged::merged;
+use crate::opening::{order_of_link, order_of_person};
 
 pub use digest::RequestDigest;
 pub use hold::NewReservation;
@@ -49,25 +53,37 @@ impl Orders {
         self.events.get(&self.store, event, now).await?.ok_or_else(event_not_found)
     }
 
-    /// The buyer's order with this id.
+    /// The order with this id, if the caller has it: it is the caller's own, or the link opens it.
     ///
     /// # Errors
-    /// `reservation_not_found`, also of other buyers' orders.
-    pub async fn own(&self, buyer: &Claims, id: OrderId) -> Result<Order> {
-        let order = self.store.order(buyer.user, id).await?;
-        order.ok_or_else(|| Error::not_found("reservation_not_found", "You have no such reservation."))
+    /// `reservation_not_found`, also of other buyers' orders; `order_link_invalid` and
+    /// `order_link_over`.
+    pub async fn own(&self, access: &OrderAccess, id: OrderId, now: Timestamp) -> Result<Order> {
+        if let Some(person) = &access.purchaser
+            && let Some(order) = order_of_person(&self.store, person, id).await?
+        {
+            return Ok(order);
+        }
+        if let Some(link) = access.link
+            && let Some(order) = order_of_link(&self.store, link, id).await?
+        {
+            let sheet = self.events.get(&self.store, order.event, now).await?;
+            link.opens(&order, sheet.as_deref().map(|sheet| &sheet.event), now)?;
+            return Ok(order);
+        }
+        Err(Error::not_found("reservation_not_found", "You have no such reservation."))
     }
 
-    /// The buyer's orders, the latest first, each with its event; `None` for an event that was
-    /// deleted, which can only happen to events without sales.
+    /// The buyer's orders, also those as a guest, the latest first, each with its event; `None` for an
+    /// event that was deleted, which can only happen to events without sales.
     pub async fn list(
         &self,
-        buyer: &Claims,
+        buyer: &Purchaser,
         after: Option<&str>,
         limit: u16,
         now: Timestamp,
     ) -> Result<Listing<(Order, Option<Arc<StoredEvent>>)>> {
-        let page = self.store.orders(buyer.user, after, limit).await?;
+        let page = all_orders(&self.store, buyer, after, limit).await?;
         let mut items = Vec::with_capacity(page.items.len());
         for order in page.items {
             let event = self.event(order.event, now).await.ok();
@@ -76,21 +92,32 @@ impl Orders {
         Ok(Listing { items, last: page.last })
     }
 
-    /// Checks that the idempotency key of a payment belongs to none of the buyer's other orders.
+    /// Checks that the idempotency key of a payment belongs to none of the other orders of `buyer`.
     ///
     /// # Errors
     /// `idempotency_key_reused`.
     pub async fn check_key_of_payment(
         &self,
-        buyer: &Claims,
+        buyer: UserId,
         digest: &RequestDigest,
         now: Timestamp,
     ) -> Result<()> {
-        let orders = self.store.orders_since(buyer.user, now - REMEMBERED).await?;
+        let orders = self.store.orders_since(buyer, now - REMEMBERED).await?;
         let payments = orders.iter().flat_map(|order| &order.payments);
         for kept in payments.filter_map(|payment| payment.idempotency.as_ref()) {
             digest.repeats(kept)?;
         }
         Ok(())
     }
+}
+
+/// A page of the orders under all user ids of a person, the latest first.
+pub(crate) async fn all_orders(
+    store: &Store,
+    person: &Purchaser,
+    after: Option<&str>,
+    limit: u16,
+) -> Result<Listing<Order>> {
+    let pages = try_join_all(person.ids().map(|user| store.orders(user, after, limit))).await?;
+    Ok(merged(pages, limit, Store::after_order))
 }

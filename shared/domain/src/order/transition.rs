@@ -16,6 +16,15 @@ use crate::policy::Accepted;
 use crate::pricing::Quote;
 use crate::{Error, GatewayAccountId, Language, OrderId, Person, Result, TicketId, UserId};
 
+/// What the order keeps of a buyer without an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestTrace {
+    /// The mark of the network that the hold came from.
+    pub network: String,
+    /// The telephone number, if one was given.
+    pub phone: Option<String>,
+}
+
 /// The data of a buyer's hold that its quote does not have.
 #[derive(Debug)]
 pub struct Hold {
@@ -23,6 +32,8 @@ pub struct Hold {
     pub user: UserId,
     /// The buyer's e-mail address and name.
     pub buyer: Person,
+    /// What is known of a buyer without an account; `None` for one with.
+    pub guest: Option<GuestTrace>,
     /// The language of the order's mails.
     pub language: Language,
     /// The attendees: one for each ticket in the order of the lines, or none yet.
@@ -59,6 +70,8 @@ impl Order {
     /// showed.
     pub fn hold(quote: Quote, hold: Hold) -> Self {
         let promotion = quote.promotion.filter(|promotion| promotion.applied);
+        let (guest_network, phone) =
+            hold.guest.map_or((None, None), |guest| (Some(guest.network), guest.phone));
         Self(OrderFields {
             id: OrderId::of_quote(quote.id, hold.user),
             user: hold.user,
@@ -69,6 +82,9 @@ impl Order {
             lines: quote.lines.into_iter().map(OrderLine::from).collect(),
             total: quote.totals.total,
             buyer: hold.buyer,
+            phone,
+            guest_network,
+            link_epoch: 0,
             language: hold.language,
             attendees: hold.attendees,
             holdings: hold.holdings,
@@ -103,6 +119,14 @@ impl Order {
         self.cancellable(now)?;
         self.0.status = OrderStatus::Released;
         Ok(Change::default())
+    }
+
+    /// Ends the order's link, and mails another to its buyer.
+    #[must_use]
+    pub fn renew_link(&mut self) -> Change {
+        // A renewal is limited to a few an hour, so the last epoch is centuries away.
+        self.0.link_epoch = self.link_epoch.saturating_add(1);
+        Change::with_message(Outbox::News { news: OrderNews::LinkRenewed })
     }
 
     /// Sets the attendees; true if they are new.

@@ -73,6 +73,11 @@ impl Store {
         self.list(&keys::user_partition(user), keys::TRANSFER_PREFIX, after, limit, true).await
     }
 
+    /// The cursor of [`Store::transfers`] after this transfer.
+    pub fn after_transfer(transfer: &Transfer) -> String {
+        keys::transfer(transfer.from, transfer.id).sk
+    }
+
     /// Cancels an open offer. Safe to repeat with the same `now`.
     ///
     /// # Errors

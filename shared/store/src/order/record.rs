@@ -44,6 +44,12 @@ pub(super) struct Record {
     email: String,
     #[serde(rename = "n", default, skip_serializing_if = "String::is_empty")]
     name: String,
+    #[serde(rename = "ph")]
+    phone: Option<String>,
+    #[serde(rename = "nw")]
+    guest_network: Option<String>,
+    #[serde(rename = "le", default, skip_serializing_if = "is_first_epoch")]
+    link_epoch: u16,
     #[serde(rename = "la")]
     language: Language,
     #[serde(rename = "at", default, skip_serializing_if = "Vec::is_empty")]
@@ -104,6 +110,11 @@ struct LineRecord {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
 fn is_zero(amount: &i64) -> bool {
     *amount == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_first_epoch(epoch: &u16) -> bool {
+    *epoch == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -235,6 +246,9 @@ impl Record {
             total: order.total,
             email: order.buyer.email.clone(),
             name: order.buyer.name.clone(),
+            phone: order.phone.clone(),
+            guest_network: order.guest_network.clone(),
+            link_epoch: order.link_epoch,
             language: order.language,
             attendees: order.attendees.clone(),
             holdings: order.holdings.iter().map(holding_text).collect(),
@@ -266,6 +280,9 @@ impl Record {
             lines: self.lines.into_iter().map(|Line(line)| line).collect(),
             total: self.total,
             buyer: Person { email: self.email, name: self.name },
+            phone: self.phone,
+            guest_network: self.guest_network,
+            link_epoch: self.link_epoch,
             language: self.language,
             attendees: self.attendees,
             holdings: self.holdings.into_iter().map(holding).collect::<Result<_, _>>()?,

@@ -42,6 +42,10 @@ fn order(now: Timestamp) -> Order {
         order.lines = vec![line];
         order.buyer.email = "maria.fernanda@example.com".to_owned();
         order.buyer.name = "María Fernanda Ríos".to_owned();
+        // A guest's order has these besides what any order has.
+        order.phone = Some("+57 300 123 4567".to_owned());
+        order.guest_network = Some("q83vEjRWeJo".to_owned());
+        order.link_epoch = 3;
         order.attendees = vec![attendee("María Fernanda Ríos"), attendee("Julián Ortega")];
         order.expires_at = Timestamp::from_second(now.as_second() + 600).expect("in range");
         let payment = &mut order.payments[0];
