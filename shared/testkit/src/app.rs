@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -156,6 +157,13 @@ impl TestApp {
         Request::new(&self.http, method, url, "")
     }
 
+    /// A request from a network of its own: one for each number from 2 on.
+    pub fn from_network(&self, number: u8, method: Method, path: impl AsRef<str>) -> Request {
+        let address = IpAddr::from([127, 0, 0, number]);
+        let http = reqwest::Client::builder().local_address(address).timeout(Duration::from_secs(60));
+        Request::new(&http.build().expect("a client"), method, self.cloud.url(), path.as_ref())
+    }
+
     /// The actions that functions' roles did not allow, for a test that expects them. Those that a test
     /// does not take fail it at its end.
     pub fn take_refusals(&self) -> Vec<String> {
@@ -228,6 +236,28 @@ impl TestApp {
             return reserve(&answer.json()["policies"]).await.ok();
         }
         answer.ok()
+    }
+
+    /// Quotes and reserves one line without an account. Returns the reservation.
+    pub async fn reserve_as_guest(&self, email: &str, event_id: &str, line: Value) -> Value {
+        let quote = self.quote(event_id, line).await;
+        let body = json!({"quote": quote["quote"], "email": email, "name": "Ana Ríos"});
+        self.post("/api/v1/reservations").json(body).ok().await
+    }
+
+    /// Reserves and pays one line without an account, all the way to the mailed tickets. Returns the
+    /// purchase as it is then, and the order's link.
+    pub async fn buy_as_guest(&self, email: &str, event_id: &str, line: Value) -> (Value, String) {
+        let reservation = self.reserve_as_guest(email, event_id, line).await;
+        let link = reservation["order_access"].as_str().expect("a link").to_owned();
+        let body = json!({"reservation_id": reservation["id"]});
+        let purchase = self.post("/api/v1/purchases").link(&link).json(body).ok().await;
+        if purchase["checkout_url"].is_string() {
+            self.approve(&purchase).await;
+        }
+        self.idle().await;
+        let id = purchase["id"].as_str().expect("an id");
+        (self.get(format!("/api/v1/purchases/{id}")).link(&link).ok().await, link)
     }
 
     /// Quotes one line. Returns the quote.

@@ -110,6 +110,16 @@ impl TestApp {
         token.into_iter().next().expect("a mail with a link")
     }
 
+    /// The link to an order in the latest mail to an address that has one.
+    pub fn mailed_order_link(&self, to: &str) -> String {
+        let texts = self.mails(to).into_iter().rev().filter_map(|mail| mail.text.clone());
+        let link = texts.filter_map(|text| {
+            let (_, link) = text.split_once("#a=")?;
+            link.split_whitespace().next().map(str::to_owned)
+        });
+        link.into_iter().next().expect("a mail with a link to an order")
+    }
+
     /// Signs a user up and in. The address is `name` at example.com.
     pub async fn somebody(&self, name: &str) -> TestUser {
         let email = format!("{name}@example.com");

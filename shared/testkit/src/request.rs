@@ -24,6 +24,12 @@ impl Request {
         self
     }
 
+    /// With this link, which opens one order.
+    #[must_use]
+    pub fn link(self, link: impl AsRef<str>) -> Self {
+        self.header("x-order-access", link)
+    }
+
     /// With this JSON body.
     #[must_use]
     pub fn json(mut self, body: Value) -> Self {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use cloud::services::Checkpoint;
 use serde_json::Value;
-use testkit::Answer;
+use testkit::{Answer, Request};
 
 use super::calls::{Call, DataOwner, call};
 use super::document::{Operation, operations};
@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 32] = [
+const PUBLIC: [&str; 33] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -43,6 +43,7 @@ const PUBLIC: [&str; 32] = [
     "POST /api/v1/discounts/request",
     "POST /api/v1/promotions/{code}/validate",
     "POST /api/v1/public/quotes",
+    "POST /api/v1/reservations",
     "POST /api/v1/users/check-email",
     "POST /api/v1/users/register",
     "POST /api/v1/users/validate-email",
@@ -68,10 +69,40 @@ struct Caller {
     token: Option<String>,
     /// The role, if the token is valid.
     role: Option<&'static str>,
+    /// The link that is sent in place of a token.
+    link: Option<LinkKind>,
+}
+
+/// A link to an order, as one that was forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LinkKind {
+    /// Of the order that the call is about.
+    Newest,
+    /// Of another order.
+    Other,
+    /// Of the order that the call is about, but ended since.
+    Old,
+}
+
+impl Caller {
+    fn request(&self, call: &Call, world: &SampleBoxOffice, operation: &Operation) -> Request {
+        let request = call.request(world, operation, self.token.as_deref());
+        let links = call.links.as_ref().unwrap_or(&world.guest_links);
+        match self.link {
+            None => request,
+            Some(LinkKind::Newest) => request.link(&links.newest),
+            Some(LinkKind::Other) => request.link(&world.other_link),
+            Some(LinkKind::Old) => request.link(&links.old),
+        }
+    }
 }
 
 fn callers(world: &SampleBoxOffice) -> Vec<Caller> {
-    let caller = |name, token: Option<&str>, role| Caller { name, token: token.map(str::to_owned), role };
+    let caller = |name, token: Option<&str>, role| {
+        let token = token.map(str::to_owned);
+        Caller { name, token, role, link: None }
+    };
+    let link = |name, link| Caller { name, token: None, role: None, link: Some(link) };
     vec![
         caller("nobody", None, None),
         caller("expired", Some(&world.expired), None),
@@ -82,6 +113,9 @@ fn callers(world: &SampleBoxOffice) -> Vec<Caller> {
         caller("organizer", Some(&world.organizer.token), Some("organizer")),
         caller("admin", Some(&world.admin.token), Some("admin")),
         caller("stranger", Some(&world.stranger.token), Some("admin")),
+        link("link", LinkKind::Newest),
+        link("other link", LinkKind::Other),
+        link("old link", LinkKind::Old),
     ]
 }
 
@@ -108,6 +142,11 @@ impl Due {
                 _ => Self::Success,
             };
         };
+        match (caller.link, operation.takes_links()) {
+            (Some(LinkKind::Newest), true) => return Self::Success,
+            (Some(LinkKind::Other), true) => return Self::Hidden,
+            _ => {}
+        }
         match caller.role {
             None => Self::Unknown,
             Some(role) if !roles.contains(&role) => Self::Forbidden,
@@ -146,7 +185,7 @@ impl Notes<'_> {
             problems.push(format!("{due:?} was due, {} came: {}", answer.status, answer.text()));
         }
         problems.extend(self.judge.verdict(Some(operation), answer).err());
-        if caller.name == "stranger" {
+        if caller.name == "stranger" || matches!(caller.link, Some(LinkKind::Other | LinkKind::Old)) {
             let text = answer.text();
             let secrets = self.world.secrets().into_iter().filter(|secret| text.contains(secret.as_str()));
             problems.extend(secrets.map(|secret| format!("tells {secret}")));
@@ -158,7 +197,7 @@ impl Notes<'_> {
 
     /// Makes a call that must be refused and change nothing.
     async fn refused(&mut self, operation: &Operation, caller: &Caller, due: Due, call: &Call) -> u16 {
-        let answer = call.request(self.world, operation, caller.token.as_deref()).send().await;
+        let answer = caller.request(call, self.world, operation).send().await;
         self.check(operation, caller, due, &answer);
         for change in self.changes().await {
             self.problems.push(format!(
@@ -224,7 +263,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
                     Some(call) => call,
                     None => call(&world, operation).await,
                 };
-                let answer = call.request(&world, operation, caller.token.as_deref()).send().await;
+                let answer = caller.request(&call, &world, operation).send().await;
                 notes.check(operation, caller, dues[index], &answer);
                 statuses[index] = answer.status;
             }
@@ -234,159 +273,160 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     assert!(notes.problems.is_empty(), "{} problems:\n{}", notes.problems.len(), notes.problems.join("\n"));
     table.sort();
     insta::assert_snapshot!(print(&callers, &table), @r"
-                                                                 nobody expired garbage user scanner coordinator organizer admin stranger
-    DELETE /api/v1/auth/sessions/{id}                               401     401     401  yes     404         404       404   404      404
-    DELETE /api/v1/door/devices/{id}                                401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/events/{id}                                      401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/events/{id}/areas/{area}                         401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/events/{id}/images/{image}                       401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404      404
-    DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes      404
-    DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes      yes
-    DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes      404
-    DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes      yes
-    DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes      404
-    DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes      404
-    DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404      404
-    GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes      yes
-    GET /api/v1/auth/sessions                                       401     401     401  yes     yes         yes       yes   yes      yes
-    GET /api/v1/auth/verify                                         401     401     401  yes     yes         yes       yes   yes      yes
-    GET /api/v1/discounts/health                                    yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/discounts/remaining/{show}                          yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/discounts/requests/{id}                             yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/door/devices                                        401     401     401  403     yes         yes       yes   yes      yes
-    GET /api/v1/door/events/{id}/conflicts                          401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/door/events/{id}/manifest                           401     401     401  403     yes         yes       yes   yes      404
-    GET /api/v1/door/events/{id}/stats                              401     401     401  403     yes         yes       yes   yes      404
-    GET /api/v1/events                                              401     401     401  403     403         yes       yes   yes      yes
-    GET /api/v1/events/{id}                                         401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/events/{id}/areas                                   401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/events/{id}/areas/{area}                            401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/events/{id}/fees                                    401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes      yes
-    GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/public/events                                       yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes      yes
-    GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404      404
-    GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404      404
-    GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404      404
-    GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes      yes
-    GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes      404
-    GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/shows/search                                        yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /api/v1/supervision/audit                                   401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/supervision/dashboard                               401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/supervision/queue                                   401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/supervision/queue/{id}                              401     401     401  403     403         yes       403   yes      404
-    GET /api/v1/supervision/stats                                   401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/supervision/templates                               401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/supervision/templates/{name}/{language}/versions    401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/tenant                                              401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/gateways                                     401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes      404
-    GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes      yes
-    GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes      yes
-    GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404      404
-    GET /api/v1/transfers/history                                   401     401     401  yes     yes         yes       yes   yes      yes
-    GET /api/v1/users/list                                          401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/users/stats                                         401     401     401  403     403         yes       403   yes      yes
-    GET /api/v1/users/{id}                                          401     401     401  403     403         yes       403   yes      404
-    GET /api/v1/users/{id}/payments                                 401     401     401  403     403         yes       403   yes      404
-    GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404      404
-    GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes      yes
-    GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
-    PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes      yes
-    PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes      404
-    PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes      404
-    PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes      404
-    PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes      404
-    PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes      404
-    PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes      yes
-    PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes      404
-    PATCH /api/v1/tenant/staff/{user}                               401     401     401  403     403         403       403   yes      404
-    PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes      404
-    PATCH /api/v1/users/{id}/payment-status                         401     401     401  403     403         yes       403   yes      404
-    PATCH /api/v1/users/{id}/payments/{payment}                     401     401     401  403     403         yes       403   yes      404
-    POST /api/v1/auth/login                                         yes     yes     yes  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/logout                                        401     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/magic-link                                    yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/magic-link/redeem                             yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/password/forgot                               yes     yes     yes  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/password/reset                                yes     yes     yes  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes      yes
-    POST /api/v1/auth/register                                      yes     yes     yes  yes     yes         yes       yes   yes      yes
-    POST /api/v1/discounts/request                                  yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/door/devices                                       401     401     401  403     403         403       yes   yes      yes
-    POST /api/v1/door/sync                                          401     401     401  403     yes         yes       yes   yes      404
-    POST /api/v1/events                                             401     401     401  403     403         403       yes   yes      yes
-    POST /api/v1/events/{id}/areas                                  401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/areas/{area}/units                     401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/areas/{area}/units/block               401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/areas/{area}/units/unblock             401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/public/quotes                                      yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/purchases                                          401     401     401  yes     404         404       404   404      404
-    POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401      401
-    POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes      404
-    POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes      404
-    POST /api/v1/reservations                                       401     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/series                                             401     401     401  403     403         403       yes   yes      yes
-    POST /api/v1/supervision/queue/bulk                             401     401     401  403     403         yes       403   yes      yes
-    POST /api/v1/supervision/queue/{id}/action                      401     401     401  403     403         yes       403   yes      404
-    POST /api/v1/supervision/queue/{id}/send                        401     401     401  403     403         yes       403   yes      404
-    POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes      yes
-    POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes      yes
-    POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes      yes
-    POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes      yes
-    POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes      404
-    POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes      404
-    POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes      yes
-    POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/transfers/cancel                                   401     401     401  yes     404         404       404   404      404
-    POST /api/v1/transfers/initiate                                 401     401     401  yes     404         404       404   404      404
-    POST /api/v1/users/check-email                                  yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/users/import                                       401     401     401  403     403         yes       403   yes      yes
-    POST /api/v1/users/register                                     yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/users/validate-email                               yes     401     401  yes     yes         yes       yes   yes      yes
-    POST /api/v1/users/{id}/payments                                401     401     401  403     403         yes       403   yes      404
-    POST /api/v1/webhooks/ses                                       401     401     401  401     401         401       401   401      401
-    POST /api/v1/webhooks/{gateway}                                 401     401     401  401     401         401       401   401      401
-    POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404      404
-    POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404      404
-    PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes      404
-    PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes      404
-    PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes
-    PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes      404
-    PUT /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes
-    PUT /api/v1/tenant/policies/{kind}                              401     401     401  403     403         403       403   yes      yes
+                                                                 nobody expired garbage user scanner coordinator organizer admin stranger link other link old link
+    DELETE /api/v1/auth/sessions/{id}                               401     401     401  yes     404         404       404   404      404  401        401      401
+    DELETE /api/v1/door/devices/{id}                                401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/events/{id}                                      401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/events/{id}/areas/{area}                         401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/events/{id}/images/{image}                       401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404      404  yes        404      401
+    DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes      404  401        401      401
+    DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes      yes  401        401      401
+    DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes      404  401        401      401
+    DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes      yes  401        401      401
+    DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes      404  401        401      401
+    DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes      404  401        401      401
+    DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404      404  401        401      401
+    GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/auth/sessions                                       401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/auth/verify                                         401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/discounts/health                                    yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/discounts/remaining/{show}                          yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/discounts/requests/{id}                             yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/door/devices                                        401     401     401  403     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/door/events/{id}/conflicts                          401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/door/events/{id}/manifest                           401     401     401  403     yes         yes       yes   yes      404  401        401      401
+    GET /api/v1/door/events/{id}/stats                              401     401     401  403     yes         yes       yes   yes      404  401        401      401
+    GET /api/v1/events                                              401     401     401  403     403         yes       yes   yes      yes  401        401      401
+    GET /api/v1/events/{id}                                         401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/areas                                   401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/areas/{area}                            401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/fees                                    401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes      yes  401        401      401
+    GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/public/events                                       yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404      404  yes        404      401
+    GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404      404  yes        404      401
+    GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404      404  yes        404      401
+    GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes      yes  401        401      401
+    GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/shows/search                                        yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/supervision/audit                                   401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/supervision/dashboard                               401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/supervision/queue                                   401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/supervision/queue/{id}                              401     401     401  403     403         yes       403   yes      404  401        401      401
+    GET /api/v1/supervision/stats                                   401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/supervision/templates                               401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/supervision/templates/{name}/{language}/versions    401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/tenant                                              401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tenant/gateways                                     401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes      404  401        401      401
+    GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes      yes  401        401      401
+    GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404      404  yes        404      401
+    GET /api/v1/transfers/history                                   401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    GET /api/v1/users/list                                          401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/users/stats                                         401     401     401  403     403         yes       403   yes      yes  401        401      401
+    GET /api/v1/users/{id}                                          401     401     401  403     403         yes       403   yes      404  401        401      401
+    GET /api/v1/users/{id}/payments                                 401     401     401  403     403         yes       403   yes      404  401        401      401
+    GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404      404  401        401      401
+    GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes      404  401        401      401
+    PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes      404  401        401      401
+    PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes      404  401        401      401
+    PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes      404  401        401      401
+    PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes      404  401        401      401
+    PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes      yes  401        401      401
+    PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes      404  401        401      401
+    PATCH /api/v1/tenant/staff/{user}                               401     401     401  403     403         403       403   yes      404  401        401      401
+    PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes      404  401        401      401
+    PATCH /api/v1/users/{id}/payment-status                         401     401     401  403     403         yes       403   yes      404  401        401      401
+    PATCH /api/v1/users/{id}/payments/{payment}                     401     401     401  403     403         yes       403   yes      404  401        401      401
+    POST /api/v1/auth/login                                         yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/auth/logout                                        401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    POST /api/v1/auth/magic-link                                    yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/auth/magic-link/redeem                             yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/auth/password/forgot                               yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/auth/password/reset                                yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/auth/register                                      yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/discounts/request                                  yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/door/devices                                       401     401     401  403     403         403       yes   yes      yes  401        401      401
+    POST /api/v1/door/sync                                          401     401     401  403     yes         yes       yes   yes      404  401        401      401
+    POST /api/v1/events                                             401     401     401  403     403         403       yes   yes      yes  401        401      401
+    POST /api/v1/events/{id}/areas                                  401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/areas/{area}/units                     401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/areas/{area}/units/block               401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/areas/{area}/units/unblock             401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/public/quotes                                      yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/purchases                                          401     401     401  yes     404         404       404   404      404  yes        404      401
+    POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401      401  401        401      401
+    POST /api/v1/purchases/{id}/link                                401     401     401  yes     404         404       404   404      404  yes        404      401
+    POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes      404  401        401      401
+    POST /api/v1/reservations                                       yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/series                                             401     401     401  403     403         403       yes   yes      yes  401        401      401
+    POST /api/v1/supervision/queue/bulk                             401     401     401  403     403         yes       403   yes      yes  401        401      401
+    POST /api/v1/supervision/queue/{id}/action                      401     401     401  403     403         yes       403   yes      404  401        401      401
+    POST /api/v1/supervision/queue/{id}/send                        401     401     401  403     403         yes       403   yes      404  401        401      401
+    POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes      yes  401        401      401
+    POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes      yes  401        401      401
+    POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes      yes  401        401      401
+    POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes      yes  401        401      401
+    POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes      404  401        401      401
+    POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes      404  401        401      401
+    POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes      yes  401        401      401
+    POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
+    POST /api/v1/transfers/cancel                                   401     401     401  yes     404         404       404   404      404  401        401      401
+    POST /api/v1/transfers/initiate                                 401     401     401  yes     404         404       404   404      404  401        401      401
+    POST /api/v1/users/check-email                                  yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/users/import                                       401     401     401  403     403         yes       403   yes      yes  401        401      401
+    POST /api/v1/users/register                                     yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/users/validate-email                               yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/users/{id}/payments                                401     401     401  403     403         yes       403   yes      404  401        401      401
+    POST /api/v1/webhooks/ses                                       401     401     401  401     401         401       401   401      401  401        401      401
+    POST /api/v1/webhooks/{gateway}                                 401     401     401  401     401         401       401   401      401  401        401      401
+    POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404      404  401        401      401
+    POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404      404  401        401      401
+    PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes      404  401        401      401
+    PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes      404  401        401      401
+    PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes  401        401      401
+    PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes      404  401        401      401
+    PUT /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes      yes  401        401      401
+    PUT /api/v1/tenant/policies/{kind}                              401     401     401  403     403         403       403   yes      yes  401        401      401
     ");
     world.app.close().await;
 }

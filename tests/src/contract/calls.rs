@@ -3,6 +3,7 @@
 
 mod discounts;
 mod gateways;
+mod guests;
 mod members;
 mod operators;
 mod organizers;
@@ -43,11 +44,24 @@ pub(super) struct Call {
     /// The query, without its question mark.
     pub(super) query: String,
     pub(super) body: Option<Value>,
+    /// Further members of the body for who is not signed in.
+    pub(super) as_guest: Option<Value>,
+    /// The links of the order that it is about, if one opens it.
+    pub(super) links: Option<Links>,
+}
+
+/// The links of one order.
+#[derive(Debug, Clone)]
+pub(super) struct Links {
+    /// The one that opens it.
+    pub(super) newest: String,
+    /// One that was renewed since.
+    pub(super) old: String,
 }
 
 impl Call {
     fn new(whose: DataOwner) -> Self {
-        Self { whose, path: Vec::new(), query: String::new(), body: None }
+        Self { whose, path: Vec::new(), query: String::new(), body: None, as_guest: None, links: None }
     }
 
     fn at(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -62,6 +76,16 @@ impl Call {
 
     fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    fn as_guest(mut self, members: Value) -> Self {
+        self.as_guest = Some(members);
+        self
+    }
+
+    fn opened_by(mut self, links: Links) -> Self {
+        self.links = Some(links);
         self
     }
 
@@ -88,8 +112,12 @@ impl Call {
     ) -> Request {
         let method = operation.method.parse().expect("a method");
         let mut request = world.app.request(method, self.address(operation));
-        if let Some(body) = &self.body {
-            request = request.json(body.clone());
+        if let Some(mut body) = self.body.clone() {
+            let members = self.as_guest.iter().filter(|_| token.is_none()).filter_map(Value::as_object);
+            for (name, value) in members.flatten() {
+                body[name] = value.clone();
+            }
+            request = request.json(body);
         }
         match token {
             Some(token) => request.token(token),
@@ -98,9 +126,12 @@ impl Call {
     }
 }
 
-/// The token of a person who may call the operation; `None` if it needs no sign-in.
+/// The token of a person who may call the operation; `None` if it needs none.
 pub(super) fn rightful(world: &SampleBoxOffice, operation: &Operation, whose: DataOwner) -> Option<String> {
-    let roles = operation.roles()?;
+    let Some(roles) = operation.roles() else {
+        // Who may be signed in is: the same call without a token needs more in its body.
+        return (whose == DataOwner::Caller).then(|| world.buyer.token.clone());
+    };
     Some(match whose {
         DataOwner::Buyer => world.buyer.token.clone(),
         _ if roles.contains(&"scanner") && !roles.contains(&"user") => world.scanner.token.clone(),
@@ -137,6 +168,7 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
             Some(Call::new(DataOwner::Gateway).query(query).body(body))
         }
         "reservations" | "purchases" => purchase(world, method, path).await,
+        "tickets" | "qr" if guests::is_opened(method, path) => guests::call(world, method, path).await,
         "tickets" | "transfers" => ticket(world, method, path).await,
         "qr" | "door" => door(world, method, path).await,
         "users" => members::call(world, method, path).await,
@@ -376,19 +408,21 @@ fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
 }
 
 async fn purchase(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
+    if guests::is_opened(method, path) {
+        return guests::call(world, method, path).await;
+    }
     Some(match (method, path) {
         ("POST", "/reservations") => {
             world.new_reservation().await;
             let tenant = world.app.get("/api/v1/tenant").token(&world.admin.token).ok().await;
-            let accepts = &tenant["policies"];
-            Call::new(DataOwner::Caller).body(json!({"quote": world.new_quote().await, "accepts": accepts}))
-        }
-        (_, "/reservations/{id}") => Call::new(DataOwner::Buyer).at("id", world.new_reservation().await),
-        ("POST", "/purchases") => {
-            Call::new(DataOwner::Buyer).body(json!({"reservation_id": world.new_reservation().await}))
+            let quote = world.new_quote().await;
+            Call::new(DataOwner::Caller)
+                .body(json!({"quote": quote, "language": "en", "accepts": tenant["policies"]}))
+                .as_guest(
+                    json!({"email": world.new_address(), "name": "Ana Farola", "phone": "+57 300 1234567"}),
+                )
         }
         ("GET", "/purchases") => Call::new(DataOwner::Caller).query("limit=2"),
-        ("GET", "/purchases/{id}") => Call::new(DataOwner::Buyer).at("id", text(&world.order["id"])),
         ("POST", "/purchases/{id}/refund") => {
             let order = world.new_order(&world.buyer).await;
             Call::new(DataOwner::Tenant).at("id", text(&order["id"])).body(json!({"event_id": world.show.id}))
@@ -400,7 +434,6 @@ async fn purchase(world: &SampleBoxOffice, method: &str, path: &str) -> Option<C
 async fn ticket(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     Some(match (method, path) {
         ("GET", "/tickets" | "/transfers/history") => Call::new(DataOwner::Caller).query("limit=2"),
-        ("GET", "/tickets/{id}") => Call::new(DataOwner::Buyer).at("id", world.ticket(0)),
         ("POST", "/transfers/initiate") => {
             let ticket = world.new_order(&world.buyer).await["tickets"][0]["id"].clone();
             Call::new(DataOwner::Buyer).body(json!({"ticket_id": ticket, "to_email": world.friend.email}))
@@ -424,9 +457,6 @@ async fn door(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call>
     };
     let call = Call::new(DataOwner::Tenant);
     Some(match (method, path) {
-        ("GET", "/qr/{ticket}") => {
-            Call::new(DataOwner::Buyer).at("ticket", world.ticket(0)).query("format=png&size=300")
-        }
         ("POST", "/qr/validate") => {
             let code = code(&world.buyer, world.ticket(1)).await;
             call.body(json!({"code": code, "event_id": world.show.id, "nonce": "scan-1"}))

@@ -44,6 +44,11 @@ impl Operation {
         Some(roles.iter().map(|role| role.as_str().expect("a role")).collect())
     }
 
+    /// Whether an order's link opens it, too.
+    pub(super) fn takes_links(&self) -> bool {
+        self.described["x-order-access"] == true
+    }
+
     /// Its parameters in `place`: `path`, `query` or `header`.
     pub(super) fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
         let parameters = self.described["parameters"].as_array().map_or(&[][..], Vec::as_slice);

@@ -152,6 +152,7 @@ fn the_policies_match_the_snapshot() {
     issuer
       dynamodb table: BatchGetItem, GetItem, Query
       dynamodb table/index/GSI1: Query
+      secretsmanager order-link-secret: GetSecretValue
       secretsmanager ticket-secret: GetSecretValue
       sqs mail-queue: SendMessage
     janitor
@@ -175,6 +176,8 @@ fn the_policies_match_the_snapshot() {
       dynamodb table: GetItem, PutItem, Query, UpdateItem
       dynamodb table/index/GSI1: Query
       secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: GetSecretValue
+      secretsmanager hash-secret: GetSecretValue
+      secretsmanager order-link-secret: GetSecretValue
       secretsmanager quote-secret: GetSecretValue
       secretsmanager reference-secret: GetSecretValue
       secretsmanager sandbox-api-key: GetSecretValue
@@ -205,6 +208,7 @@ fn the_policies_match_the_snapshot() {
     tickets
       dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
       secretsmanager hash-secret: GetSecretValue
+      secretsmanager order-link-secret: GetSecretValue
       secretsmanager ticket-secret: GetSecretValue
     webhooks
       dynamodb table: GetItem, PutItem, Query, UpdateItem

@@ -4,14 +4,21 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use boot::{Env, Secret};
 use cloud::services::sns::sign;
+use domain::OrderId;
 use domain::gateway_account::GatewayAccount;
+use domain::order::Change;
+use domain::order_link::OrderLink;
 use domain::payment::GatewayName;
 use hmac::{Hmac, KeyInit, Mac};
 use mail_events::{Kind, Message};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use testkit::{Organizer, Show, TestApp, TestUser};
+
+use super::calls::Links;
+use crate::table::{fingerprints, table_of};
 
 /// A box office with data for every route.
 pub(super) struct SampleBoxOffice {
@@ -38,6 +45,12 @@ pub(super) struct SampleBoxOffice {
     pub(super) seated: Show,
     /// The buyer's order of five tickets for `show`, paid.
     pub(super) order: Value,
+    /// An order of one ticket for `show` with the buyer's address, made without an account and paid.
+    pub(super) guest_order: Value,
+    /// The links of `guest_order`.
+    pub(super) guest_links: Links,
+    /// The link of another guest's order.
+    pub(super) other_link: String,
     pub(super) promotion: String,
     pub(super) device: String,
     /// The stranger's own show.
@@ -73,6 +86,10 @@ impl SampleBoxOffice {
         app.patch(format!("/api/v1/events/{}", show.id)).token(&admin.token).json(discounts).ok().await;
         let order = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 5})).await;
         app.idle().await;
+        let place = json!({"area_id": show.area, "quantity": 1});
+        let (guest_order, link) = app.buy_as_guest(&buyer.email, &show.id, place.clone()).await;
+        let guest_links = renewed(&app, &buyer.email, &guest_order, link).await;
+        let other = app.reserve_as_guest("otra@example.com", &show.id, place).await;
         let mut world = Self {
             app,
             admin,
@@ -87,6 +104,9 @@ impl SampleBoxOffice {
             show,
             seated,
             order,
+            guest_order,
+            guest_links,
+            other_link: text(&other["order_access"]),
             promotion: String::new(),
             device: String::new(),
             foreign,
@@ -143,6 +163,21 @@ impl SampleBoxOffice {
 
     /// The id of a new reservation of the buyer. All but two of the earlier ones are cancelled.
     pub(super) async fn new_reservation(&self) -> String {
+        self.cancel_earlier().await;
+        text(&self.app.reserve(&self.buyer.token, &self.show.id, self.places(1)).await["id"])
+    }
+
+    /// The id of a new reservation with the buyer's address and without an account, and its links. All
+    /// but two of the earlier ones are cancelled.
+    pub(super) async fn new_guest_reservation(&self) -> (String, Links) {
+        self.cancel_earlier().await;
+        let held = self.app.reserve_as_guest(&self.buyer.email, &self.show.id, self.places(1)).await;
+        let links = renewed(&self.app, &self.buyer.email, &held, text(&held["order_access"])).await;
+        (text(&held["id"]), links)
+    }
+
+    /// Cancels all but two of the buyer's reservations.
+    async fn cancel_earlier(&self) {
         let token = &self.buyer.token;
         let orders = self.app.get("/api/v1/purchases").token(token).ok().await;
         let unpaid = |order: &&Value| order["status"] == "held" || order["status"] == "awaiting_payment";
@@ -150,7 +185,6 @@ impl SampleBoxOffice {
             let path = format!("/api/v1/reservations/{}", text(&order["id"]));
             self.app.delete(path).token(token).ok().await;
         }
-        text(&self.app.reserve(token, &self.show.id, self.places(1)).await["id"])
     }
 
     /// A new quote's token.
@@ -259,6 +293,8 @@ impl SampleBoxOffice {
     pub(super) fn secrets(&self) -> Vec<String> {
         let mut secrets = vec![
             text(&self.order["id"]),
+            text(&self.guest_order["id"]),
+            self.guest_links.newest.clone(),
             self.device.clone(),
             self.buyer.email.clone(),
             self.scanner.email.clone(),
@@ -266,6 +302,19 @@ impl SampleBoxOffice {
         secrets.extend((0..5).map(|index| self.ticket(index)));
         secrets
     }
+}
+
+/// Renews the link of a guest's order in the table, as if it had been mailed anew.
+async fn renewed(app: &TestApp, email: &str, order: &Value, old: String) -> Links {
+    let (store, now) = (table_of(app, "purchases"), app.clock.now());
+    let guest = fingerprints(app).guest(&email.parse().expect("an address"));
+    let id: OrderId = text(&order["id"]).parse().expect("an id");
+    let mut order = store.order(guest, id).await.expect("read").expect("an order");
+    order.edit(|order| order.link_epoch += 1);
+    let order = store.save_order(&order, &Change::default(), now).await.expect("written");
+    let env = Env::from_iter(app.cloud.environment_of("purchases").expect("a function of the template"));
+    let key = Secret::from_env(&env, "ORDER_LINK_SECRET").expect("a secret").derive(OrderLink::PURPOSE);
+    Links { newest: OrderLink::of(&order).encode(&key), old }
 }
 
 /// A value that must be text.

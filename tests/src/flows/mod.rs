@@ -10,6 +10,7 @@ mod door;
 mod event_states;
 mod events;
 pub(crate) mod gateways;
+mod guests;
 mod interrupted_changes;
 mod lost_places;
 pub(crate) mod mail_feedback;

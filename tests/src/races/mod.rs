@@ -8,6 +8,7 @@ mod discounts;
 mod door;
 mod free_orders;
 pub(crate) mod gateways;
+mod guests;
 mod idempotency;
 mod limits;
 mod members;
