@@ -42,13 +42,15 @@ pub(crate) struct Refused {
     pub(crate) problem: Value,
 }
 
-/// A user with a device, signed in.
+/// A user with a device, signed in; or a buyer without an account.
 pub(crate) struct Person {
     office: Rc<BoxOffice>,
     http: Client,
     email: String,
     password: String,
     token: RefCell<String>,
+    /// The link of a guest's latest order.
+    link: RefCell<String>,
     /// Requests so far; keeps idempotency keys distinct.
     requests: Cell<u64>,
 }
@@ -109,6 +111,15 @@ impl Person {
         Self::sign_in(office, http, email, password).await
     }
 
+    /// A buyer without an account.
+    pub(crate) fn guest(office: &Rc<BoxOffice>, email: String, address: Ipv4Addr) -> Result<Self, Problem> {
+        Ok(Self::anonymous(office, client(address)?, email, String::new()))
+    }
+
+    fn is_guest(&self) -> bool {
+        self.password.is_empty()
+    }
+
     async fn sign_in(
         office: &Rc<BoxOffice>,
         http: Client,
@@ -121,8 +132,8 @@ impl Person {
     }
 
     fn anonymous(office: &Rc<BoxOffice>, http: Client, email: String, password: String) -> Self {
-        let (office, token) = (Rc::clone(office), RefCell::default());
-        Self { office, http, email, password, token, requests: Cell::new(0) }
+        let (office, token, link) = (Rc::clone(office), RefCell::default(), RefCell::default());
+        Self { office, http, email, password, token, link, requests: Cell::new(0) }
     }
 
     /// The access token.
@@ -172,6 +183,10 @@ impl Person {
         let token = self.token();
         if !token.is_empty() {
             request = request.bearer_auth(token);
+        }
+        let link = self.link.borrow().clone();
+        if !link.is_empty() {
+            request = request.header("x-order-access", link);
         }
         if let Some(body) = body {
             request = request.header("idempotency-key", key).json(body);
@@ -264,7 +279,13 @@ impl Person {
 
     /// Holds the places of a quote; returns the order's id.
     pub(crate) async fn hold(&self, quote: &Value) -> Result<String, Refused> {
-        let order = self.post("/api/v1/reservations", &json!({ "quote": quote })).await?;
+        let mut body = json!({ "quote": quote });
+        if self.is_guest() {
+            body["email"] = self.email.as_str().into();
+            body["name"] = "Ina Invitada".into();
+        }
+        let order = self.post("/api/v1/reservations", &body).await?;
+        self.link.replace(text(&order["order_access"]));
         Ok(text(&order["id"]))
     }
 

@@ -1,5 +1,6 @@
 //! What an order costs at AWS: DynamoDB's units and round trips, and dollars.
 
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use cloud::services::{Reading, Usage};
@@ -36,6 +37,9 @@ const STEPS: [(&str, &str); 8] = [
 /// Makes the line of order number `index`.
 type Line = fn(&Show, u32) -> Value;
 
+/// The kind of the orders of guests.
+const GUESTS: &str = "general admission, without an account";
+
 /// The DynamoDB usage of each of [`STEPS`].
 type Bill = [Usage; STEPS.len()];
 
@@ -53,16 +57,24 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     );
     let places = Show::general_admission(&organizer, "Medición de pie", 2_000).await?;
     let seats = Show::seated(&organizer, "Medición sentada", 2_000).await?;
-    let shows: [(&str, Show, Line); 2] = [
+    let places_of_guests = Show::general_admission(&organizer, "Medición sin cuenta", 2_000).await?;
+    let shows: [(&str, Show, Line); 3] = [
         ("general admission", places, |show, _| show.places(2)),
         ("seated", seats, |show, index| show.seats(&pair(index))),
+        (GUESTS, places_of_guests, |show, _| show.places(2)),
     ];
     let crowd = Crowd::new(&office, usize::try_from(orders + 1)?).await?;
     for (kind, show, line) in shows {
         let mut bills = Vec::new();
         for index in 0..=orders {
-            let buyer = crowd.person(usize::try_from(index)?, usize::try_from(orders + 1)?, 0);
-            bills.push(bill(&mut server, &office, buyer, &show.id, line(&show, index)).await?);
+            let buyer = if kind == GUESTS {
+                let email = format!("invitada{index}@example.com");
+                Rc::new(Person::guest(&office, email, Ipv4Addr::LOCALHOST)?)
+            } else {
+                let buyers = usize::try_from(orders + 1)?;
+                Rc::clone(crowd.person(usize::try_from(index)?, buyers, 0))
+            };
+            bills.push(bill(&mut server, &office, &buyer, &show.id, line(&show, index)).await?);
         }
         // The functions' caches are filled after the first order.
         let (first, others) = (&bills[0], &bills[1..]);
