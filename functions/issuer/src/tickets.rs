@@ -1,6 +1,5 @@
 //! The mail with the tickets of a paid order.
 
-use boot::SigningKey;
 use domain::order::Order;
 use domain::tenant::Tenant;
 use domain::{OrderId, Result, UserId};

@@ -227,22 +227,26 @@ impl TestApp {
     /// Quotes and reserves one line, with the organiser's policies accepted. Returns the reservation.
     pub async fn reserve(&self, token: &str, event_id: &str, line: Value) -> Value {
         let quote = self.quote(event_id, line).await;
-        let reserve = |accepts: &Value| {
-            let body = json!({"quote": quote["quote"], "accepts": accepts});
-            self.post("/api/v1/reservations").token(token).json(body).send()
-        };
-        let answer = reserve(&json!({})).await;
-        if answer.status == 409 && answer.json()["code"] == "policies_changed" {
-            return reserve(&answer.json()["policies"]).await.ok();
-        }
-        answer.ok()
+        self.accepting(json!({"quote": quote["quote"]}), |request| request.token(token)).await
     }
 
-    /// Quotes and reserves one line without an account. Returns the reservation.
+    /// Quotes and reserves one line without an account, with the organiser's policies accepted. Returns
+    /// the reservation.
     pub async fn reserve_as_guest(&self, email: &str, event_id: &str, line: Value) -> Value {
         let quote = self.quote(event_id, line).await;
         let body = json!({"quote": quote["quote"], "email": email, "name": "Ana Ríos"});
-        self.post("/api/v1/reservations").json(body).ok().await
+        self.accepting(body, |request| request).await
+    }
+
+    /// Reserves; once more, with the organiser's policies accepted, if it has any.
+    async fn accepting(&self, mut body: Value, by: impl Fn(Request) -> Request) -> Value {
+        let reserve = |body: &Value| by(self.post("/api/v1/reservations").json(body.clone())).send();
+        let answer = reserve(&body).await;
+        if answer.status == 409 && answer.json()["code"] == "policies_changed" {
+            body["accepts"] = answer.json()["policies"].clone();
+            return reserve(&body).await.ok();
+        }
+        answer.ok()
     }
 
     /// Reserves and pays one line without an account, all the way to the mailed tickets. Returns the

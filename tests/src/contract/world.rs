@@ -77,6 +77,11 @@ impl SampleBoxOffice {
         let coordinator = app.staff(&admin, "carlos", "coordinator").await;
         let scanner = app.staff(&admin, "elena", "scanner").await;
 
+        // Of each kind: an order's shape must not depend on what was published before it.
+        for kind in ["terms", "privacy", "refunds"] {
+            let policy = app.put(format!("/api/v1/tenant/policies/{kind}")).token(&admin.token);
+            policy.json(json!({"es": "Lo que vale para tus entradas."})).ok().await;
+        }
         let show = app.show(&admin, "Los Faroles", 500, 50_000).await;
         let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 40_000).await;
         let foreign = app.show(&stranger, "Otra Orilla", 100, 10_000).await;
