@@ -174,7 +174,10 @@ impl Operation {
         let is_there_before =
             |at: usize, name: &str| request.query[..at].iter().any(|(other, _)| other == name);
         let mut listed = request.query.iter().enumerate();
-        if let Some((_, (name, _))) = listed.find(|(at, (name, _))| !is_open && is_there_before(*at, name)) {
+        let must_be_once = |name: &str| !is_open || known(name);
+        if let Some((_, (name, _))) =
+            listed.find(|(at, (name, _))| must_be_once(name) && is_there_before(*at, name))
+        {
             return Some(format!("`{name}` is there twice"));
         }
         for parameter in schemas.parameters.iter().filter(|parameter| parameter.place != "path") {
