@@ -161,6 +161,7 @@ mod tests {
 
     #[test]
     fn the_page_is_small() {
-        assert!(PAGE.html().len() < 74_000, "{} bytes on a bad network", PAGE.html().len());
+        // About 24,000 as it is sent, compressed. Every refusal that a buyer can meet has its words in it.
+        assert!(PAGE.html().len() < 84_000, "{} bytes on a bad network", PAGE.html().len());
     }
 }

@@ -654,7 +654,7 @@ async fn too_much_and_unknown() {
     an unknown field within: 400 invalid_fields
         /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`.
     one's own price: 400 invalid_fields
-        /total: Unknown field `total`, expected one of `quote`, `attendees`, `accepts`.
+        /total: Unknown field `total`, expected one of `quote`, `attendees`, `accepts`, `email`, `name`, `phone`, `language`.
     one's own role: 400 invalid_fields
         /role: Unknown field `role`, expected one of `email`, `password`, `name`, `phone`, `language`.
     another organiser's id: 400 invalid_fields
