@@ -27,7 +27,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  stages and the closing of transfers by as many days: all keep their time on the venue's clocks, also where these change \
                  between the days. The internal code stays with the original. A copy of a date of a series is another date of it.",
             )
-            .refuses(["event_not_found", "slug_taken"])
+            .refuses(["event_not_found", "refused_fields", "slug_taken"])
         }),
     )
 }

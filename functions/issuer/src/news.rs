@@ -8,7 +8,7 @@ use domain::outbox::{OrderNews, TicketLoss};
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Money, OrderId, Person, Result, UserId};
-use queue::{Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail};
+use queue::{Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, WithdrawalMail};
 
 use crate::State;
 use crate::compose::{organiser, show};
@@ -49,6 +49,16 @@ pub(crate) async fn mails(
             organiser: organiser(&tenant),
         };
         return Ok(vec![to_buyer(Mail::OrderLink(facts))]);
+    }
+    if let OrderNews::Withdrawn { amount } = news {
+        return Ok(vec![to_buyer(Mail::Withdrawn(WithdrawalMail {
+            order: order.id,
+            code: domain::withdrawal::code(order.id),
+            amount: money(amount),
+            tickets_hold: order.tickets().any(|ticket| !ticket.refunded),
+            show: show(&sheet.event),
+            organiser: organiser(&tenant),
+        }))]);
     }
     let Some(place) = place(news) else {
         let facts = facts_of(Some(UnusedReason::PlacesGone), 0, false);
@@ -96,7 +106,7 @@ pub(crate) async fn mails(
                 PaymentsMail { asked: Some(order.total()), ..about_payment(paid, TicketLoss::default()) };
             vec![to_organiser(Mail::PaymentMismatch(mail))]
         }
-        OrderNews::PlacesLost | OrderNews::LinkRenewed => Vec::new(),
+        OrderNews::PlacesLost | OrderNews::LinkRenewed | OrderNews::Withdrawn { .. } => Vec::new(),
         _ if is_over(payment, news) => Vec::new(),
         OrderNews::DisputeOpened { .. } => {
             vec![to_organiser(Mail::DisputeOpened(whole(TicketLoss::default())))]
@@ -124,7 +134,7 @@ pub(crate) async fn mails(
 /// Index of the payment that the news is about, if any.
 const fn place(news: OrderNews) -> Option<u8> {
     match news {
-        OrderNews::PlacesLost | OrderNews::LinkRenewed => None,
+        OrderNews::PlacesLost | OrderNews::LinkRenewed | OrderNews::Withdrawn { .. } => None,
         OrderNews::RefundDone { payment, .. }
         | OrderNews::RefundDue { payment, .. }
         | OrderNews::PaymentMismatch { payment, .. }

@@ -9,6 +9,7 @@ mod polling;
 mod refunds;
 mod reservations;
 mod view;
+mod withdrawal;
 
 use std::sync::Arc;
 
@@ -92,6 +93,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(payments::routes())
         .merge(link::routes())
         .merge(refunds::routes())
+        .merge(withdrawal::routes())
         .with_state(state)
 }
 

@@ -215,5 +215,9 @@ pub(crate) async fn show(
     let order = state.orders.own(&opener, path.id, now).await?;
     let order = refresh_from_gateways(&state, order, now).await;
     let sheet = state.orders.event(order.event, now).await.ok();
-    Ok(Json(OrderView::new(&order, sheet.as_deref(), now)))
+    let until = match &sheet {
+        Some(sheet) => state.orders.withdrawable_until(&order, &sheet.event, now).await?,
+        None => None,
+    };
+    Ok(Json(OrderView::new(&order, sheet.as_deref(), now).with_withdrawal(until)))
 }

@@ -60,6 +60,11 @@ pub(crate) struct OrderView {
     mailed_at: Option<Timestamp>,
     /// The organiser's policies that the buyer accepted; absent if there were none.
     accepted_policies: Option<AcceptedView>,
+    /// Until when the buyer can withdraw from the purchase; only in the answers about one order, and
+    /// absent if that is not possible.
+    withdraw_until: Option<Timestamp>,
+    /// When the buyer withdrew from the purchase.
+    withdrawn_at: Option<Timestamp>,
 }
 
 /// The versions of the organiser's policies that the buyer accepted.
@@ -257,7 +262,14 @@ impl OrderView {
                 versions: accepted.versions.into(),
                 accepted_at: accepted.at,
             }),
+            withdraw_until: None,
+            withdrawn_at: order.withdrawn_at,
         }
+    }
+
+    /// Says until when the buyer can withdraw.
+    pub(crate) fn with_withdrawal(self, withdraw_until: Option<Timestamp>) -> Self {
+        Self { withdraw_until, ..self }
     }
 
     /// Adds the entries that contradict the tickets' refunds.

@@ -181,6 +181,8 @@ function orderParts(order, left, show, refused, isFresh) {
   } else {
     parts.push(order.payments.some(payment => payment.if_paid === "tickets_or_refund") && h("p", {}, words.waitingLate), h("p", {}, h("a", { class: "button", href: "#/" }, words.back)));
   }
+  if (order.withdraw_until) parts.push(withdrawal(order, show));
+  if (order.withdrawn_at) parts.push(h("p", { class: "note" }, words.withdrawn(time(order.withdrawn_at, undefined, short))));
   parts.push(...order.payments.flatMap(payment => aboutPayment(payment, order.currency)));
   const total = h("tr", { class: "total" }, h("th", { scope: "row" }, words.total), h("td", {}, cost(order.total, order.currency)));
   // A refunded second payment is no part of the price.
@@ -189,6 +191,17 @@ function orderParts(order, left, show, refused, isFresh) {
   parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
     order.lines.map(line => h("tbody", {}, sums(line, order.currency))), h("tbody", {}, total, returned))));
   return parts.filter(Boolean);
+}
+
+// The buyer's right to withdraw, behind a second click: the tickets are worthless after it.
+function withdrawal(order, show) {
+  const error = h("p", { class: "error", role: "alert" });
+  const button = h("button", { id: "withdraw", class: "button", type: "button", onclick: () => busy(button, error, async () => {
+    const next = await ask(`/purchases/${order.id}/withdrawal`, { method: "POST" });
+    button.disabled = false;
+    show(next);
+  }) }, words.withdrawNow);
+  return h("details", {}, h("summary", {}, words.withdraw(time(order.withdraw_until, undefined, short))), h("p", {}, words.withdrawText), error, button);
 }
 
 const gatewayNames = { sandbox: "Sandbox", mercado_pago: "Mercado Pago", wompi: "Wompi", payu: "PayU" };

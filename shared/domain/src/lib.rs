@@ -66,6 +66,7 @@ pub mod text;
 pub mod ticket;
 pub mod transfer;
 pub mod user;
+pub mod withdrawal;
 pub mod words;
 
 pub use error::{Error, FieldError, Kind, Result};

@@ -16,6 +16,7 @@ mod payment;
 mod refund;
 mod settlement;
 mod transition;
+mod withdrawal;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -140,6 +141,8 @@ pub struct OrderFields {
     pub idempotency: Option<String>,
     /// The organiser's policies that the buyer accepted; `None` if there were none.
     pub accepted: Option<Accepted>,
+    /// When its buyer withdrew, for the last time.
+    pub withdrawn_at: Option<Timestamp>,
     /// When its tickets were mailed.
     pub mailed_at: Option<Timestamp>,
     /// Counts changes.

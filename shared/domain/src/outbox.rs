@@ -107,6 +107,11 @@ pub enum OrderNews {
         /// The amount that goes back.
         amount: i64,
     },
+    /// To the buyer, who withdrew from the purchase: the tickets are worthless, and the money goes back.
+    Withdrawn {
+        /// The amount that goes back.
+        amount: i64,
+    },
     /// To the buyer: the places went to other orders, and there is no money to give back.
     PlacesLost,
     /// To the buyer: the order's link is another one, which this brings.

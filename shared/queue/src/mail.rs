@@ -56,6 +56,8 @@ pub enum Mail {
     RefundDone(OrderMail),
     /// The payment came too late, or to a cancelled reservation; the money goes back.
     RefundDue(OrderMail),
+    /// The buyer withdrew from the purchase.
+    Withdrawn(WithdrawalMail),
     /// For the organiser: a payment does not match its order.
     PaymentMismatch(PaymentsMail),
     /// For the organiser: a buyer's bank wants the money back.
@@ -186,6 +188,24 @@ pub struct OrderLinkMail {
     pub order: OrderId,
     /// The address that opens it.
     pub order_link: String,
+    /// The show.
+    pub show: Show,
+    /// The organiser.
+    pub organiser: Organiser,
+}
+
+/// The facts of the mail to a buyer who withdrew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WithdrawalMail {
+    /// The order.
+    pub order: OrderId,
+    /// The name of the withdrawal.
+    pub code: String,
+    /// The money that goes back.
+    pub amount: Money,
+    /// True if the order has tickets that are valid: used ones, or those that were handed on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tickets_hold: bool,
     /// The show.
     pub show: Show,
     /// The organiser.

@@ -10,7 +10,7 @@ use domain::words::{line, note, person_name, title};
 
 use crate::{
     Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderLinkMail, OrderMail, Organiser,
-    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund,
+    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund, WithdrawalMail,
 };
 
 impl MailMessage {
@@ -44,6 +44,11 @@ fn mail(mail: Mail) -> Mail {
         }),
         Mail::RefundDone(mail) => Mail::RefundDone(order(mail)),
         Mail::RefundDue(mail) => Mail::RefundDue(order(mail)),
+        Mail::Withdrawn(mail) => Mail::Withdrawn(WithdrawalMail {
+            show: show(mail.show),
+            organiser: organiser(mail.organiser),
+            ..mail
+        }),
         Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(payments(mail)),
         Mail::TicketsWorthless(mail) => Mail::TicketsWorthless(order(mail)),
         Mail::RefundByHandDue(mail) => Mail::RefundByHandDue(order(mail)),

@@ -395,6 +395,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401      401  401        401      401
     POST /api/v1/purchases/{id}/link                                401     401     401  yes     404         404       404   404      404  yes        404      401
     POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/purchases/{id}/withdrawal                          401     401     401  yes     404         404       404   404      404  yes        404      401
     POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes      404  401        401      401
     POST /api/v1/reservations                                       yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
     POST /api/v1/series                                             401     401     401  403     403         403       yes   yes      yes  401        401      401

@@ -79,8 +79,11 @@ impl SampleBoxOffice {
 
         // Of each kind: an order's shape must not depend on what was published before it.
         for kind in ["terms", "privacy", "refunds"] {
-            let policy = app.put(format!("/api/v1/tenant/policies/{kind}")).token(&admin.token);
-            policy.json(json!({"es": "Lo que vale para tus entradas."})).ok().await;
+            let mut policy = json!({"es": "Lo que vale para tus entradas."});
+            if kind == "refunds" {
+                policy["withdrawal"] = json!("argentina_button");
+            }
+            app.put(format!("/api/v1/tenant/policies/{kind}")).token(&admin.token).json(policy).ok().await;
         }
         let show = app.show(&admin, "Los Faroles", 500, 50_000).await;
         let seated = app.seated_show(&admin, "Marea Baja", 3, 12, 40_000).await;
@@ -179,6 +182,13 @@ impl SampleBoxOffice {
         let held = self.app.reserve_as_guest(&self.buyer.email, &self.show.id, self.places(1)).await;
         let links = renewed(&self.app, &self.buyer.email, &held, text(&held["order_access"])).await;
         (text(&held["id"]), links)
+    }
+
+    /// A new paid order with the buyer's address and without an account, and its links.
+    pub(super) async fn new_guest_order(&self) -> (Value, Links) {
+        let (order, link) = self.app.buy_as_guest(&self.buyer.email, &self.show.id, self.places(1)).await;
+        let links = renewed(&self.app, &self.buyer.email, &order, link).await;
+        (order, links)
     }
 
     /// Cancels all but two of the buyer's reservations.

@@ -35,3 +35,4 @@ mod templates;
 mod texts;
 mod transfers;
 mod warnings;
+mod withdrawal;

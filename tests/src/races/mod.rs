@@ -17,3 +17,4 @@ mod operators;
 mod settlement;
 mod slugs;
 mod staff;
+mod withdrawal;

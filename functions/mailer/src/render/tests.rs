@@ -39,6 +39,14 @@ fn all(language: Language) -> Vec<MailMessage> {
         show: tickets.show.clone(),
         organiser: tickets.organiser.clone(),
     };
+    let withdrawal = queue::WithdrawalMail {
+        order: tickets.order,
+        code: "R-8A700C1V8A".to_owned(),
+        amount: tickets.total.expect("a total"),
+        tickets_hold: false,
+        show: tickets.show.clone(),
+        organiser: tickets.organiser.clone(),
+    };
     let offer = queue::TransferMail {
         from: domain::Person { email: "ana@example.com".to_owned(), name: "Ana Ríos".to_owned() },
         reason: Some("No puedo ir".to_owned()),
@@ -73,6 +81,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         link(LinkPurpose::Welcome),
         link(LinkPurpose::ResetPassword),
         link(LinkPurpose::AlreadyRegistered),
+        Mail::Withdrawn(withdrawal),
     ];
     mails.into_iter().map(|mail| MailMessage { mail, language, ..message.clone() }).collect()
 }
@@ -119,6 +128,24 @@ fn free_tickets_show_no_total() {
         }
         assert!(!text(&message).contains("Total"), "{}", text(&message));
         assert!(!rendered(&message).html.contains("Total"));
+    }
+}
+
+#[test]
+fn a_withdrawal_names_its_code_and_what_goes_back() {
+    for (language, worthless, kept) in [
+        (Language::Es, "Las entradas de este pedido ya no valen.", "pasaste a otra"),
+        (Language::En, "The tickets of this order are worthless now.", "handed on"),
+    ] {
+        let mut message = all(language).pop().expect("the last one");
+        let all_back = text(&message);
+        assert!(all_back.contains("R-8A700C1V8A") && all_back.contains(worthless), "{all_back}");
+        assert!(all_back.contains("212"), "{all_back}");
+        let Mail::Withdrawn(mail) = &mut message.mail else { panic!("the last one is a withdrawal") };
+        (mail.tickets_hold, mail.amount.amount) = (true, 0);
+        let some_back = text(&message);
+        assert!(some_back.contains(kept) && !some_back.contains("COP"), "{some_back}");
+        assert!(rendered(&message).html.contains("R-8A700C1V8A"));
     }
 }
 
@@ -361,6 +388,23 @@ fn every_text_in_english() {
     https://box.example/#/sign-in
 
     If it was not you, there is nothing to do: your account stays as it is.
+
+    ==========
+
+    You withdrew from your purchase for Los Faroles: R-8A700C1V8A
+
+    We have your withdrawal. Your code is R-8A700C1V8A.
+
+    The tickets of this order are worthless now.
+    COP 212,382 goes back the way you paid. There is nothing for you to do.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
     ");
 }
 
@@ -506,6 +550,24 @@ fn every_text_in_spanish() {
     https://box.example/#/sign-in
 
     Si no fuiste tú, no hagas nada: tu cuenta sigue igual.
+
+    ==========
+
+    Te arrepentiste de tu compra para Los Faroles: R-8A700C1V8A
+
+    Recibimos tu arrepentimiento. Tu código es R-8A700C1V8A.
+
+    Las entradas de este pedido ya no valen.
+    Te devolvemos COP 212.382 por el mismo medio con que pagaste, sin
+    que tengas que hacer nada.
+
+    Los Faroles
+    Los Faroles del Sur
+    viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
     ");
 }
 

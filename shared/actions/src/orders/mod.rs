@@ -4,12 +4,14 @@ mod digest;
 mod guest;
 mod hold;
 mod policies;
+mod withdrawal;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::event::event_not_found;
 use domain::order::Order;
+use domain::policy::Policy;
 use domain::purchaser::{OrderAccess, Purchaser};
 use domain::tenant::Tenant;
 use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp, UserId};
@@ -29,6 +31,9 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 /// How long it is cached which policies hold, in milliseconds: that long, one that held may be accepted.
 const POLICIES_MILLIS: i64 = 5_000;
 
+/// How long a version of a policy is cached, which never changes, in milliseconds.
+const KEPT_MILLIS: i64 = 600_000;
+
 /// The orders of buyers; clones share the caches.
 #[derive(Clone, Debug)]
 pub struct Orders {
@@ -36,13 +41,19 @@ pub struct Orders {
     quote_key: QuoteKey,
     events: EventCache,
     tenants: Arc<Cache<TenantId, Tenant>>,
+    refund_policies: Arc<Cache<(TenantId, u16), Policy>>,
 }
 
 impl Orders {
     /// The orders in the table of `store`, of quotes that `quote_key` seals.
     pub fn new(store: &Store, quote_key: QuoteKey) -> Self {
-        let tenants = Arc::new(Cache::new(256, POLICIES_MILLIS));
-        Self { store: store.clone(), quote_key, events: EventCache::new(256, ON_SALE_MILLIS), tenants }
+        Self {
+            store: store.clone(),
+            quote_key,
+            events: EventCache::new(256, ON_SALE_MILLIS),
+            tenants: Arc::new(Cache::new(256, POLICIES_MILLIS)),
+            refund_policies: Arc::new(Cache::new(64, KEPT_MILLIS)),
+        }
     }
 
     /// An event with its areas and stages, cached for some seconds.

@@ -59,6 +59,7 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
         promotion_code: None,
         idempotency: None,
         accepted: None,
+        withdrawn_at: None,
         mailed_at: None,
         version: 1,
     })

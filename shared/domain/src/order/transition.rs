@@ -95,6 +95,7 @@ impl Order {
             promotion_code: promotion.map(|promotion| promotion.code),
             idempotency: hold.idempotency,
             accepted: hold.accepted,
+            withdrawn_at: None,
             mailed_at: None,
             version: 1,
         })

@@ -72,6 +72,8 @@ pub(super) struct Record {
     /// Versions and second, as [`Accepted`] writes them.
     #[serde(rename = "ac")]
     accepted: Option<String>,
+    #[serde(rename = "wd", default, with = "millisecond::optional")]
+    withdrawn_at: Option<Timestamp>,
     #[serde(rename = "md", default, with = "millisecond::optional")]
     mailed_at: Option<Timestamp>,
     #[serde(rename = "v")]
@@ -259,6 +261,7 @@ impl Record {
             promotion_code: order.promotion_code.clone(),
             idempotency: order.idempotency.clone(),
             accepted: order.accepted.as_ref().map(Accepted::to_string),
+            withdrawn_at: order.withdrawn_at,
             mailed_at: order.mailed_at,
             version: order.version,
         }
@@ -293,6 +296,7 @@ impl Record {
             promotion_code: self.promotion_code,
             idempotency: self.idempotency,
             accepted: self.accepted.map(|text| text.parse().map_err(Failure::unreadable)).transpose()?,
+            withdrawn_at: self.withdrawn_at,
             mailed_at: self.mailed_at,
             version: self.version,
         }))

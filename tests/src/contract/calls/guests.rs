@@ -11,7 +11,7 @@ pub(super) fn is_opened(method: &str, path: &str) -> bool {
     matches!(
         (method, path),
         ("GET" | "DELETE", "/reservations/{id}")
-            | ("POST", "/purchases" | "/purchases/{id}/link")
+            | ("POST", "/purchases" | "/purchases/{id}/link" | "/purchases/{id}/withdrawal")
             | ("GET", "/purchases/{id}" | "/tickets/{id}" | "/qr/{ticket}")
     )
 }
@@ -33,6 +33,10 @@ pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> O
         ("POST", "/purchases/{id}/link") => {
             let (id, links) = world.new_guest_reservation().await;
             call.at("id", id).opened_by(links)
+        }
+        ("POST", "/purchases/{id}/withdrawal") => {
+            let (order, links) = world.new_guest_order().await;
+            call.at("id", text(&order["id"])).opened_by(links)
         }
         ("GET", "/purchases/{id}") => of_paid(&world.guest_order),
         ("GET", "/tickets/{id}") => of_paid(&world.guest_order["tickets"][0]),

@@ -1,0 +1,67 @@
+//! A buyer withdraws from a purchase.
+
+use domain::event::Event;
+use domain::order::Order;
+use domain::policy::{Law, PolicyKind};
+use domain::purchaser::OrderAccess;
+use domain::{Error, OrderId, Result, Timestamp};
+use store::{Failure, GateError};
+
+use super::Orders;
+
+/// How often a withdrawal is tried while doors and other requests change the order's tickets.
+const ATTEMPTS: usize = 8;
+
+impl Orders {
+    /// Gives the order's tickets back that were neither used nor handed on, if the refund policy that the
+    /// buyer accepted names a right to. Safe to repeat.
+    ///
+    /// # Errors
+    /// `reservation_not_found`, `order_link_invalid`, `order_link_over`, `event_not_found`, `no_withdrawal`,
+    /// `withdrawal_over`, `nothing_to_refund`; `changed_meanwhile` if others are faster every time.
+    pub async fn withdraw(&self, access: &OrderAccess, id: OrderId, now: Timestamp) -> Result<Order> {
+        for _ in 0..ATTEMPTS {
+            let mut order = self.own(access, id, now).await?;
+            let event = self.event(order.event, now).await?;
+            let unused = self.store.unused_tickets(order.event, &order.own_tickets()).await?;
+            if unused.is_empty() && order.withdrawn_at.is_some() {
+                return Ok(order);
+            }
+            order.check_withdrawal(self.right_of(&order, now).await?, &event.event, now)?;
+            let change = order.withdraw(&unused, now)?;
+            match self.store.save_order(&order, &change, now).await {
+                Ok(order) => return Ok(order),
+                // A door let a holder in meanwhile, or another request changed the order.
+                Err(GateError::Closed(_) | GateError::Failure(Failure::Refused(_))) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::changed_meanwhile())
+    }
+
+    /// Until when the buyer can withdraw from an order at `now`; `None` if that is not possible.
+    pub async fn withdrawable_until(
+        &self,
+        order: &Order,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        if order.own_tickets().is_empty() {
+            return Ok(None);
+        }
+        let until = order.withdraw_until(self.right_of(order, now).await?, event);
+        Ok(until.filter(|until| now < *until))
+    }
+
+    /// The right to withdraw that the refund policy gives which the buyer accepted.
+    async fn right_of(&self, order: &Order, now: Timestamp) -> Result<Option<Law>> {
+        let Some(accepted) = order.accepted.filter(|accepted| accepted.versions.refunds > 0) else {
+            return Ok(None);
+        };
+        let (tenant, version) = (order.tenant, accepted.versions.refunds);
+        let read =
+            || async move { Ok(self.store.policy_version(tenant, PolicyKind::Refunds, version).await?) };
+        let policy = self.refund_policies.get((tenant, version), now, read).await?;
+        Ok(policy.and_then(|policy| policy.text.withdrawal))
+    }
+}
