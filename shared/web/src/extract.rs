@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{StatusCode, Uri, header};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::Problem;
 use crate::problem::Wording;
@@ -106,6 +106,10 @@ impl Unread {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unread> {
     let malformed = |detail: String| Unread::Malformed(Error::invalid("json_malformed", detail));
+    // serde takes a list for a struct, its fields in their order.
+    if body.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Err(Unread::Field(FieldError::new("", "Must be an object with members, not a list.")));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         if error.inner().is_data() {
@@ -272,6 +276,16 @@ mod tests {
         assert_eq!(detail, "Invalid value: integer `-1`, expected a whole number from 0 to 255.");
         assert_eq!(field(r#"{"lines":[],"extra":1}"#).0, "/extra");
         assert_eq!(field(r#"{"lines":[{}]}"#).0, "/lines/0/quantity");
+    }
+
+    #[test]
+    fn a_list_is_no_object_though_its_entries_may_be_the_fields() {
+        let not_an_object = (String::new(), "Must be an object with members, not a list.".to_owned());
+        for body in ["[]", " [[]]", r#"[[{"quantity":1}]]"#] {
+            assert_eq!(field(body), not_an_object, "{body}");
+        }
+        let broken = parse::<Outer>(b"[[}").expect_err("refused");
+        assert!(matches!(broken, Unread::Malformed(_)));
     }
 
     #[tokio::test]

@@ -79,7 +79,7 @@ impl Call {
         self
     }
 
-    fn as_guest(mut self, members: Value) -> Self {
+    fn by_guest(mut self, members: Value) -> Self {
         self.as_guest = Some(members);
         self
     }
@@ -418,7 +418,7 @@ async fn purchase(world: &SampleBoxOffice, method: &str, path: &str) -> Option<C
             let quote = world.new_quote().await;
             Call::new(DataOwner::Caller)
                 .body(json!({"quote": quote, "language": "en", "accepts": tenant["policies"]}))
-                .as_guest(
+                .by_guest(
                     json!({"email": world.new_address(), "name": "Ana Farola", "phone": "+57 300 1234567"}),
                 )
         }
