@@ -190,7 +190,7 @@ impl Edit {
             fields.rule(
                 body.contains(said),
                 "/email_content",
-                format!("An approval must say how to get the discount. Put this into the text: {said}"),
+                format!("An approval must say how to get the discount. Put {said} into the text."),
             );
         }
         fields.finish()?;
