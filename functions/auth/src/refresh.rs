@@ -21,7 +21,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `refresh_reused`, because somebody else has a copy. What never was a token of the session \
                  changes nothing.",
             )
-            .refuses(["refresh_reused", "session_over"])
+            .refuses(["not_a_member", "refresh_reused", "session_over"])
         }),
     )
 }

@@ -133,7 +133,8 @@ impl Judge {
         }
         // A `not_found` may name the malformed part of the path.
         check(
-            matches!(code, "invalid_fields" | "refused_fields" | "too_many_decimals") != fields.is_empty()
+            matches!(code, "invalid_fields" | "refused_fields" | "too_many_decimals" | "credentials_refused")
+                != fields.is_empty()
                 || code == "not_found",
             &format!("`errors` and the code do not fit: {problem}"),
         )?;
