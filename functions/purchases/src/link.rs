@@ -33,7 +33,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
     )
 }
 
-/// Where the new link went.
+/// The address to which a new link was mailed.
 #[derive(Debug, Serialize, JsonSchema)]
 struct LinkMailed {
     /// The order's e-mail address.

@@ -1,4 +1,4 @@
-//! Who buys and holds tickets, and what opens an order.
+//! Purchasers: buyers and holders of tickets, and what opens an order.
 
 use crate::access::{Claims, email_unverified};
 use crate::order::GuestTrace;

@@ -1,4 +1,4 @@
-//! Who buys and holds tickets, as extractors: signed in, or with the link of one order.
+//! Buyers and holders of tickets, as extractors: signed in, or with the link of one order.
 
 use std::ops::Deref;
 
