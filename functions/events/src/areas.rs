@@ -5,6 +5,7 @@ use aide::axum::routing::get_with;
 use axum::response::NoContent;
 use domain::error::Fields;
 use domain::event::{Area, AreaKind, Event, RowLayout};
+use domain::plan::RowsLayout;
 use domain::pricing::MAX_PRICE;
 use domain::seat::normal_row;
 use domain::text::{Line, Paragraph};
@@ -111,6 +112,10 @@ pub(crate) struct AreaView {
     /// The rows of numbered seats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rows: Vec<RowLayout>,
+    /// The category of the seating plan that it sells; its name if it has none.
+    category: Option<String>,
+    /// How its rows are drawn as long as the event's plan is generated.
+    layout: Option<RowsLayout>,
     /// Counts changes, from 1. A change can name the version that it is based on.
     version: u32,
 }
@@ -132,6 +137,8 @@ impl From<Area> for AreaView {
             service: area.service,
             position: area.position,
             rows: rows::rows(&area.rows),
+            category: area.category,
+            layout: area.layout,
             version: area.version,
         }
     }
@@ -186,6 +193,12 @@ struct NewArea {
     /// Its position in lists: the lowest comes first. If missing, the area comes last.
     #[serde(default)]
     position: Option<u16>,
+    /// The category of the seating plan that it sells; its name if missing.
+    #[serde(default)]
+    category: Option<Line<0, 110>>,
+    /// How its rows are drawn as long as the event's plan is generated.
+    #[serde(default)]
+    layout: Option<RowsLayout>,
 }
 
 const fn one() -> u8 {
@@ -220,6 +233,13 @@ struct AreaChanges {
     service: Option<Option<Line<0, 200>>>,
     /// Its position in lists: the lowest comes first.
     position: Option<u16>,
+    /// The category of the seating plan that it sells; `null` for its name. It stays once a plan is
+    /// published.
+    #[serde(default, deserialize_with = "nullable")]
+    category: Option<Option<Line<0, 110>>>,
+    /// How its rows are drawn as long as the event's plan is generated; `null` for straight rows.
+    #[serde(default, deserialize_with = "nullable")]
+    layout: Option<Option<RowsLayout>>,
 }
 
 async fn list(
@@ -272,6 +292,11 @@ async fn update(
     let capacity = changes.capacity;
     let mut fields = Fields::new();
     let after = changes.apply(before.clone(), &mut fields);
+    fields.rule(
+        after.category == before.category || sheet.event.plan.is_none(),
+        "/category",
+        "The published plan goes by it. Publish a plan in which the seats have another category.",
+    );
     check(&after, capacity, fields)?;
     let written = match capacity {
         Some(_) => None,
@@ -413,6 +438,8 @@ impl NewArea {
             service: self.service.clone().and_then(Line::some),
             position: self.position.unwrap_or(last),
             rows: Vec::new(),
+            category: self.category.clone().and_then(Line::some),
+            layout: self.layout.clone(),
             version: 1,
         }
     }
@@ -435,6 +462,11 @@ impl AreaChanges {
                 None => area.service,
             },
             position: self.position.unwrap_or(area.position),
+            category: match self.category {
+                Some(changed) => changed.and_then(Line::some),
+                None => area.category,
+            },
+            layout: self.layout.unwrap_or(area.layout),
             version: area.version + 1,
             ..area
         }
@@ -468,6 +500,9 @@ fn check(area: &Area, capacity: Option<u32>, mut fields: Fields) -> Result<()> {
         "/nomenclature_letter",
         "Must be 1 to 8 letters and digits.",
     );
+    if let Some(layout) = &area.layout {
+        layout.check("/layout", &mut fields);
+    }
     fields.check((1..=50).contains(&area.unit_capacity), "/unit_capacity", "Must be between 1 and 50.");
     fields.finish()
 }

@@ -15,9 +15,12 @@ mod logo;
 mod member_discount;
 mod pictures;
 mod places;
+mod plan;
+mod plan_publishing;
 mod policies;
 mod publishing;
 mod rows;
+mod seats;
 mod series;
 mod slug;
 mod staff;
@@ -81,6 +84,9 @@ pub fn router(state: State) -> ApiRouter {
         .merge(series::routes())
         .merge(areas::routes())
         .merge(units::routes())
+        .merge(seats::routes())
+        .merge(plan::routes())
+        .merge(plan_publishing::routes())
         .merge(images::routes())
         .merge(pictures::routes())
         .with_state(state)

@@ -35,7 +35,7 @@ impl State {
         let mut change = self.store.lease_places(before, now).await.on_refused(Error::changed_meanwhile)?;
         let resized = match before.kind {
             AreaKind::GeneralAdmission => self.resize(&mut change, before, after.capacity, now).await,
-            AreaKind::Seated => Ok(()),
+            AreaKind::Seated => Ok(self.store.mend_rows(before, now).await?),
         };
         match resized {
             Ok(()) => {

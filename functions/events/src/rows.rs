@@ -5,12 +5,43 @@
 
 use std::collections::HashMap;
 
-use domain::event::RowLayout;
+use domain::event::{ROW_PATTERN, RowLayout};
 use domain::seat::{MAX_ROW_CHARS, MAX_SEAT_NUMBER, normal_row};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The most blocks of one area: their names and numbers are part of the area's
 /// own item, which must stay small enough to be read with every quote.
 pub(crate) const MAX_BLOCKS: usize = 2_000;
+
+/// A row of seats to create.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewRow {
+    /// The row's letter or name, such as `A` or `AA`.
+    #[schemars(regex(pattern = ROW_PATTERN))]
+    label: String,
+    /// The lowest seat number.
+    #[schemars(range(min = 1, max = 9999))]
+    first: u16,
+    /// The highest seat number.
+    #[schemars(range(min = 1, max = 9999))]
+    last: u16,
+    /// The difference of neighbouring numbers: 2 for a side with odd or even numbers only.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 2))]
+    step: u8,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+impl From<NewRow> for RowLayout {
+    fn from(NewRow { label, first, last, step }: NewRow) -> Self {
+        Self { step, ..Self::new(label, first, last) }
+    }
+}
 
 /// The names from `from` to `to`, at most `most` of them: letters count as
 /// columns of a spreadsheet do (`A` to `Z`, then `AA`), digits as numbers.
@@ -60,9 +91,9 @@ pub(crate) struct BadRow {
 /// The `new` rows of an area that has `existing` blocks, their names in capital
 /// letters, and what is wrong with them.
 pub(crate) fn check(existing: &[RowLayout], new: Vec<RowLayout>) -> (Vec<RowLayout>, Vec<BadRow>) {
-    let mut taken: HashMap<String, Vec<(u16, u16)>> = HashMap::new();
+    let mut taken: HashMap<String, Vec<RowLayout>> = HashMap::new();
     for row in existing {
-        taken.entry(row.label.clone()).or_default().push((row.first, row.last));
+        taken.entry(row.label.clone()).or_default().push(row.clone());
     }
     let (mut rows, mut bad) = (Vec::with_capacity(new.len()), Vec::new());
     for (index, row) in new.into_iter().enumerate() {
@@ -78,13 +109,22 @@ pub(crate) fn check(existing: &[RowLayout], new: Vec<RowLayout>) -> (Vec<RowLayo
             bad.push(BadRow { index, field: "", detail });
             continue;
         }
-        let others = taken.entry(label.clone()).or_default();
-        if others.iter().any(|(first, last)| row.first <= *last && *first <= row.last) {
+        if !(1..=2).contains(&row.step) || !(row.last - row.first).is_multiple_of(row.step.into()) {
+            let detail = "Must be 1, or 2 if `first` and `last` are both odd or both even.".to_owned();
+            bad.push(BadRow { index, field: "/step", detail });
+            continue;
+        }
+        let row = RowLayout { label: label.clone(), ..row };
+        let others = taken.entry(label).or_default();
+        let overlaps = |other: &RowLayout| {
+            row.first <= other.last && other.first <= row.last && row.places().any(|n| other.has_place(n))
+        };
+        if others.iter().any(overlaps) {
             let detail = "Some of these seats exist already, or stand here twice.".to_owned();
             bad.push(BadRow { index, field: "", detail });
         }
-        others.push((row.first, row.last));
-        rows.push(RowLayout { label, ..row });
+        others.push(row.clone());
+        rows.push(row);
     }
     (rows, bad)
 }
@@ -94,7 +134,13 @@ pub(crate) fn rows(blocks: &[RowLayout]) -> Vec<RowLayout> {
     let mut rows: Vec<RowLayout> = Vec::new();
     for block in blocks {
         match rows.last_mut() {
-            Some(row) if row.label == block.label && row.last + 1 == block.first => row.last = block.last,
+            Some(row)
+                if (&row.label, row.step) == (&block.label, block.step)
+                    && row.last + u16::from(row.step) == block.first =>
+            {
+                row.last = block.last;
+                row.gone.extend(&block.gone);
+            }
             _ => rows.push(block.clone()),
         }
     }
@@ -108,7 +154,7 @@ mod tests {
     use super::*;
 
     fn row(label: &str, first: u16, last: u16) -> RowLayout {
-        RowLayout { label: label.to_owned(), first, last }
+        RowLayout::new(label, first, last)
     }
 
     fn named(from: &str, to: &str) -> Option<String> {
@@ -145,14 +191,22 @@ mod tests {
         assert_eq!(bad(&existing, vec![row("A", 41, 50), row("B", 1, 40)]), []);
         assert_eq!(bad(&existing, vec![row("a", 40, 41)]), [(0, "")]);
         assert_eq!(bad(&[], vec![row("B", 1, 5), row("C", 1, 5), row("b", 5, 6)]), [(2, "")]);
+        let odd = RowLayout { step: 2, ..row("B", 1, 9) };
+        let even = RowLayout { step: 2, ..row("B", 2, 8) };
+        assert_eq!(bad(&existing, vec![odd.clone(), even.clone()]), []);
+        assert_eq!(bad(&existing, vec![odd.clone(), even, row("B", 8, 8), row("B", 10, 10)]), [(2, "")]);
+        assert_eq!(
+            bad(&existing, vec![RowLayout { last: 8, ..odd.clone() }, RowLayout { step: 3, ..odd }]),
+            [(0, "/step"), (1, "/step"),]
+        );
         let wrong = vec![row("B-", 1, 5), row("B", 0, 5), row("B", 9, 8), row("B", 1, 10_000)];
         assert_eq!(bad(&[], wrong), [(0, "/label"), (1, ""), (2, ""), (3, "")]);
     }
 
     proptest! {
         #[test]
-        fn blocks_make_up_their_row(first in 1_u16..500, seats in 1_u16..2000) {
-            let whole = row("A", first, first + seats - 1);
+        fn blocks_make_up_their_row(first in 1_u16..500, seats in 1_u16..2000, step in 1_u8..=2) {
+            let whole = RowLayout { step, ..row("A", first, first + (seats - 1) * u16::from(step)) };
             prop_assert_eq!(rows(&store::row_blocks(&whole)), vec![whole]);
         }
     }

@@ -7,8 +7,9 @@ use aide::axum::routing::post_with;
 use domain::error::Fields;
 use domain::event::ROW_PATTERN;
 use domain::event::{Area, AreaKind, RowLayout};
+use domain::plan::{RowsLayout, Sides};
 use domain::seat::{SeatLabel, SeatState};
-use domain::{AreaId, Error, Result, TenantId, Timestamp};
+use domain::{AreaId, Error, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::OnRefused;
@@ -24,7 +25,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             post_with(create, |op| {
                 op.id("createUnits").summary("Create rows of seats").tag("Areas").description(
                     "Adds up to 10,000 numbered seats behind the rows that there are. They can be sold at once. \
-                     Either `rows`, or a range of rows of equal length.",
+                     Either `rows`, or a range of rows of equal length. Their places in the seating plan follow \
+                     from `layout`; a published plan gets a new version with them.",
                 )
                 .refuses(["area_not_found", "event_not_found"])
                 .refuses(["area_not_seated", "changed_meanwhile", "seats_taken", "too_many_rows"])
@@ -73,7 +75,7 @@ struct NewUnits {
     /// The rows, the nearest to the stage first.
     #[serde(default)]
     #[schemars(length(min = 1, max = 1000))]
-    rows: Option<Vec<RowLayout>>,
+    rows: Option<Vec<rows::NewRow>>,
     /// The name of the first row: letters or a number, such as `A` or `1`.
     #[serde(default)]
     #[schemars(regex(pattern = ROW_PATTERN))]
@@ -90,6 +92,9 @@ struct NewUnits {
     #[serde(default)]
     #[schemars(range(min = 1, max = 9999))]
     last: Option<u16>,
+    /// How the area's rows are drawn in a generated plan, those that there are included.
+    #[serde(default)]
+    layout: Option<RowsLayout>,
 }
 
 /// The numbers of rows and seats after new ones were created.
@@ -105,6 +110,9 @@ struct UnitsCreated {
     capacity: u32,
     /// The area's version now.
     version: u32,
+    /// The version of the published plan that has the new seats. Absent if the plan is generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan_version: Option<u32>,
 }
 
 /// Seats of an area to block or unblock.
@@ -134,7 +142,7 @@ async fn create(
     let route = "POST /api/v1/events/{id}/areas/{area}/units";
     let once = store::Once { user: organizer.user, route, key: key.as_deref() };
     let request = (path.id, path.area, &new);
-    let create = |_| state.create_units(organizer.tenant, path, &new, now);
+    let create = |_| state.create_units(&organizer, path, &new, now);
     Ok(Created(state.store.once(once, &request, now, create).await?))
 }
 
@@ -169,28 +177,36 @@ async fn unblock(
 impl State {
     async fn create_units(
         &self,
-        tenant: TenantId,
+        organizer: &Organizer,
         path: AreaPath,
         new: &NewUnits,
         now: Timestamp,
     ) -> Result<UnitsCreated> {
-        let (_, area) = self.area(tenant, path).await?;
+        let (_, area) = self.area(organizer.tenant, path).await?;
         based_on(new.version, area.version)?;
         let added = new.layout(&area)?;
-        let blocks: Vec<RowLayout> = added.iter().flat_map(store::row_blocks).collect();
+        let layout = new.layout.clone().or_else(|| area.layout.clone());
+        let has_sides = layout.as_ref().is_some_and(|layout| layout.sides == Sides::OddEven);
+        let blocks: Vec<RowLayout> = match has_sides {
+            true => added.iter().flat_map(store::side_blocks).collect(),
+            false => added.iter().flat_map(store::row_blocks).collect(),
+        };
         let first_index = u16::try_from(area.rows.len()).unwrap_or(u16::MAX);
         let seats: u32 = added.iter().map(RowLayout::len).sum();
 
         let change = self.store.lease_places(&area, now).await.on_refused(Error::changed_meanwhile)?;
+        self.store.mend_rows(&area, now).await?;
         if let Err(failure) = self.store.create_rows(area.event_id, area.id, first_index, &blocks).await {
             self.store.release_places(&change, &area).await?;
             return Err(failure.into());
         }
-        let mut after = Area { capacity: area.capacity + seats, version: area.version + 1, ..area };
-        after.rows.extend(blocks);
+        let mut after = Area { capacity: area.capacity + seats, version: area.version + 1, layout, ..area };
+        after.rows.extend(blocks.iter().cloned());
         self.store.finish_places(&change, &after).await.on_refused(Error::changed_meanwhile)?;
-        self.note_prices(tenant, path.id).await?;
+        self.note_prices(organizer.tenant, path.id).await?;
+        let plan_version = self.plan_new_rows(organizer, &after, blocks, now).await?;
         Ok(UnitsCreated {
+            plan_version,
             area_id: after.id,
             rows: u32::try_from(added.len()).unwrap_or(u32::MAX),
             seats,
@@ -246,15 +262,14 @@ impl State {
 }
 
 fn state_of(states: &BTreeMap<u16, RowState>, block: u16, seat: u16) -> Option<SeatState> {
-    let state = states.get(&block)?;
-    state.seats.get(usize::from(seat.checked_sub(state.first)?)).copied()
+    states.get(&block)?.seat(seat)
 }
 
 fn label(area: &Area, block: u16, seat: u16) -> Option<SeatLabel> {
     SeatLabel::new(&area.rows.get(usize::from(block))?.label, seat).ok()
 }
 
-fn seats_taken(seats: &[SeatLabel]) -> Error {
+pub(crate) fn seats_taken(seats: &[SeatLabel]) -> Error {
     let seats: Vec<String> = seats.iter().map(ToString::to_string).collect();
     Error::conflict("seats_taken", "Some of these seats are sold or held; none was blocked. See `seats`.")
         .with("seats", seats)
@@ -265,7 +280,7 @@ pub(crate) type ByBlock = BTreeMap<u16, Vec<u16>>;
 
 /// All seats of the area, by block.
 pub(crate) fn every_seat(area: &Area) -> ByBlock {
-    (0..).zip(&area.rows).map(|(index, row)| (index, (row.first..=row.last).collect())).collect()
+    (0..).zip(&area.rows).map(|(index, row)| (index, row.numbers().collect())).collect()
 }
 
 impl Seats {
@@ -282,7 +297,7 @@ impl Seats {
         let mut by_block = ByBlock::new();
         for (index, seat) in self.seats.iter().enumerate() {
             let blocks = by_label.get(seat.row()).map_or(&[][..], Vec::as_slice);
-            let block = blocks.iter().find(|(_, row)| (row.first..=row.last).contains(&seat.number()));
+            let block = blocks.iter().find(|(_, row)| row.has_number(seat.number()));
             fields.rule(block.is_some(), format!("/seats/{index}"), "The area has no such seat.");
             if let Some((block, _)) = block {
                 let seats = by_block.entry(*block).or_default();
@@ -307,6 +322,9 @@ impl NewUnits {
         }
         let mut fields = Fields::new();
         let rows = self.wanted(&mut fields);
+        if let Some(layout) = &self.layout {
+            layout.check("/layout", &mut fields);
+        }
         fields.finish()?;
         let (rows, bad) = rows::check(&area.rows, rows);
         for bad in bad.into_iter().take(MAX_BAD_ROWS) {
@@ -323,7 +341,8 @@ impl NewUnits {
             format!("Must be 1 to {MAX_NEW_SEATS} seats in all. Create more with further requests."),
         );
         fields.finish()?;
-        let blocks: usize = rows.iter().map(|row| store::row_blocks(row).len()).sum();
+        // A side of a long row may need a block more.
+        let blocks: usize = rows.iter().map(|row| store::side_blocks(row).len()).sum();
         if area.rows.len() + blocks > rows::MAX_BLOCKS {
             return Err(Error::conflict(
                 "too_many_rows",
@@ -340,7 +359,7 @@ impl NewUnits {
                 let most = usize::try_from(MAX_NEW_ROWS).unwrap_or(usize::MAX);
                 let count = (1..=most).contains(&rows.len());
                 fields.check(count, "/rows", format!("Must be 1 to {MAX_NEW_ROWS} rows."));
-                rows.clone()
+                rows.iter().cloned().map(RowLayout::from).collect()
             }
             (None, Some(from), Some(to), Some(first), Some(last)) => {
                 let names = rows::names(from, to, MAX_NEW_ROWS);
@@ -349,7 +368,7 @@ impl NewUnits {
                     "/to",
                     format!("`from` and `to` must both be letters without accents or both numbers, in order, and at most {MAX_NEW_ROWS} rows apart."),
                 );
-                let row = |label| RowLayout { label, first, last };
+                let row = |label| RowLayout::new(label, first, last);
                 names.unwrap_or_default().into_iter().map(row).collect()
             }
             _ => {
@@ -369,7 +388,7 @@ mod tests {
 
     fn seated() -> Area {
         let mut area = area(json!({"area_name": "Platea", "kind": "seated", "price": 5000}));
-        let row = |label: &str, first, last| RowLayout { label: label.to_owned(), first, last };
+        let row = RowLayout::new;
         area.rows = vec![row("A", 1, 30), row("A", 31, 60), row("B", 1, 20)];
         area
     }

@@ -1,10 +1,13 @@
 //! Warnings for the organiser of an event that was published or changed: problems that
 //! were no reason to refuse the request.
 
+use std::collections::BTreeSet;
+
 use domain::Result;
-use domain::event::{Area, Event, EventStatus, PricedEvent};
+use domain::event::{Area, AreaKind, Event, EventStatus, PricedEvent};
 use domain::gateway_account::{GatewayAccount, Mode, choose};
 use domain::payable::PriceUnit;
+use domain::plan::{Plan, categories};
 use domain::pricing::AdjustmentType;
 use domain::{Language, Money, format};
 use schemars::JsonSchema;
@@ -58,6 +61,8 @@ pub(crate) enum EventWarningCode {
     RefundsNotStarted,
     /// The event's start was moved, but its sale stages with dates were not.
     StagesNotMoved,
+    /// The plan has seats of a category that no area sells.
+    CategoryNotSold,
 }
 
 /// What this installation can take payments with, besides the organiser's accounts.
@@ -123,6 +128,29 @@ impl State {
         }
         Ok(false)
     }
+}
+
+/// The warning about seats of a plan that no area sells, so that it cannot be published.
+pub(crate) fn unsold_categories(sheet: &PricedEvent, plan: &Plan) -> Option<EventWarning> {
+    let sold: Vec<String> = categories(&sheet.areas)
+        .into_iter()
+        .zip(&sheet.areas)
+        .filter(|(_, area)| area.kind == AreaKind::Seated)
+        .map(|((_, category), _)| category)
+        .collect();
+    let unsold: BTreeSet<&str> = plan
+        .seats()
+        .map(|(_, seat)| seat.category.as_str())
+        .filter(|category| !sold.iter().any(|sold| sold == category))
+        .collect();
+    let names = unsold.into_iter().collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| {
+        EventWarning::new(
+            EventWarningCode::CategoryNotSold,
+            format!("No area sells these categories of the plan: {names}. Create areas for them before you publish it."),
+            format!("Ningún sector vende estas categorías del plano: {names}. Crea los sectores antes de publicarlo."),
+        )
+    })
 }
 
 /// The warnings about an area after it was created or changed. Missing places do not

@@ -293,6 +293,7 @@ impl NewEvent {
             ticketing_link: self.ticketing_link.as_deref().and_then(some_text),
             other_data: self.other_data.clone().into(),
             member_discount: self.member_discount.map(|discount| discount.read(currency, fields)),
+            plan: None,
             created_at: now,
             updated_at: now,
             version: 1,

@@ -40,11 +40,11 @@ const PRICE_SECONDS: u32 = 5;
 const AVAILABILITY_SECONDS: u32 = 2;
 
 #[derive(Debug, Deserialize, JsonSchema)]
-struct AreaPath {
+pub(crate) struct AreaPath {
     /// The readable part of the event's address, such as `noche-de-faroles`.
-    slug: String,
+    pub(crate) slug: String,
     /// The area's id.
-    area: AreaId,
+    pub(crate) area: AreaId,
 }
 
 /// The areas of a show with their current prices.

@@ -5,6 +5,7 @@
 mod areas;
 mod event;
 mod organizers;
+mod plan;
 mod price;
 mod quotes;
 mod series;
@@ -52,6 +53,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(event::routes())
         .merge(organizers::routes())
         .merge(areas::routes())
+        .merge(plan::routes())
         .merge(quotes::routes())
         .merge(series::routes())
         .with_state(state)

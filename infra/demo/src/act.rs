@@ -293,6 +293,7 @@ impl DemoShow {
                 discount_value: off.percent * 100,
                 max_tickets: off.tickets,
             }),
+            plan: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -305,7 +306,7 @@ impl DemoShow {
             let (kind, rows) = match zone.places {
                 Places::General(_) => (AreaKind::GeneralAdmission, Vec::new()),
                 Places::Rows(labels, seats) => {
-                    let row = |label: &&str| RowLayout { label: (*label).to_owned(), first: 1, last: seats };
+                    let row = |label: &&str| RowLayout::new(*label, 1, seats);
                     (AreaKind::Seated, labels.iter().map(row).collect())
                 }
             };
@@ -327,6 +328,8 @@ impl DemoShow {
                 service: zone.service.map(str::to_owned),
                 position,
                 rows,
+                category: None,
+                layout: None,
                 version: 1,
             }
         };

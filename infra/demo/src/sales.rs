@@ -6,6 +6,7 @@
 use domain::OwnAddress;
 use domain::event::AreaKind;
 use domain::order::{Hold, Order};
+use domain::plan::Seatings;
 use domain::pricing::{PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
 use domain::user::User;
 use domain::{Error, Person, QuoteId, Result, TenantId, Timestamp};
@@ -91,7 +92,15 @@ async fn give(
         return Err(Error::internal("a gift that costs something"));
     }
     let until = now + SignedDuration::from_mins(sheet.event.hold_minutes.into());
-    let hold = HoldRequest { quote: &quote, sheet, promotion: promotion.as_ref(), user: guest.id, until };
+    let seatings = Seatings::new(store.published_plan(sheet).await?, &sheet.areas);
+    let hold = HoldRequest {
+        quote: &quote,
+        sheet,
+        seatings: &seatings,
+        promotion: promotion.as_ref(),
+        user: guest.id,
+        until,
+    };
     let holdings = store.hold(hold, now).await?;
     let hold = Hold {
         user: guest.id,

@@ -226,8 +226,8 @@ async fn the_house_is_drawn_with_what_is_sold_and_blocked(house: &TestStore) {
     let mut states: HashMap<(String, SeatState), usize> = HashMap::new();
     for area in &sheet.areas {
         let rows = house.store.area_rows(area, now).await.expect("read");
-        for state in rows.iter().flat_map(|row| &row.seats) {
-            *states.entry((area.area_name.clone(), *state)).or_default() += 1;
+        for state in rows.iter().flat_map(store::RowState::states) {
+            *states.entry((area.area_name.clone(), state)).or_default() += 1;
         }
     }
     let count = |area: &str, state| states.get(&(area.to_owned(), state)).copied().unwrap_or(0);

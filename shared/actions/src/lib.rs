@@ -19,8 +19,8 @@ mod quotes;
 mod tickets;
 
 pub use catalog::{
-    AreaAvailability, AreaOffer, Catalog, DateOffer, OrganizerPage, PricedShow, SeatRow, SeriesPage,
-    ShowFilter, ShowList,
+    AreaAvailability, AreaOffer, BestSeats, Catalog, DateOffer, OrganizerPage, PricedShow, SeatRow, SeatWish,
+    SeriesPage, ShowFilter, ShowList, Togetherness,
 };
 pub use community::{Community, Lookup, RegistrationScope};
 pub use discounts::{DiscountWish, Discounts, ShowName};

@@ -5,6 +5,7 @@ mod details;
 pub mod fixture;
 mod moving;
 mod priced;
+mod row;
 mod show;
 mod summary;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::Fields;
+use crate::plan::{PinnedPlan, RowsLayout};
 use crate::pricing::MAX_PRICE;
 use crate::{
     AreaId, BasisPoints, Currency, Error, EventId, ImageId, Language, MAX_TICKETS_PER_ORDER, Money, Result,
@@ -23,6 +25,7 @@ use crate::{
 pub use details::Details;
 pub use moving::Move;
 pub use priced::PricedEvent;
+pub use row::RowLayout;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount, check_address};
 pub use summary::EventSummary;
 
@@ -204,6 +207,8 @@ pub struct Event {
     pub other_data: Map<String, Value>,
     /// The value of the discount that a member's code gives.
     pub member_discount: Option<MemberDiscount>,
+    /// The published version of its seating plan; `None` as long as its plan is generated.
+    pub plan: Option<PinnedPlan>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -357,33 +362,10 @@ pub struct Area {
     /// The layout of the seats: rows with their seat numbers, in order from the stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowLayout>,
+    /// The category of the seating plan that it sells; its name if it has none. Fixed by publishing a plan.
+    pub category: Option<String>,
+    /// How its rows are drawn in a generated plan.
+    pub layout: Option<RowsLayout>,
     /// Counts changes.
     pub version: u32,
-}
-
-/// A row of numbered seats: `label` and the numbers `first..=last`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RowLayout {
-    /// The row's letter or name, such as `A` or `AA`.
-    #[schemars(regex(pattern = ROW_PATTERN))]
-    pub label: String,
-    /// The lowest seat number.
-    #[schemars(range(min = 1, max = 9999))]
-    pub first: u16,
-    /// The highest seat number.
-    #[schemars(range(min = 1, max = 9999))]
-    pub last: u16,
-}
-
-impl RowLayout {
-    /// The number of seats in the row.
-    pub fn len(&self) -> u32 {
-        u32::from(self.last.saturating_sub(self.first)) + 1
-    }
-
-    /// Always false: a row has at least one seat.
-    pub fn is_empty(&self) -> bool {
-        false
-    }
 }

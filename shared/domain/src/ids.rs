@@ -182,6 +182,8 @@ ids! {
     SeriesId, SeriesKind = "srs";
     /// A part of an event's venue, with one price.
     AreaId, AreaKind = "area";
+    /// A seating plan.
+    PlanId, PlanKind = "pln";
     /// A picture of an event.
     ImageId, ImageKind = "img";
     /// A sale stage of an event.

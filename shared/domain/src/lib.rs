@@ -49,6 +49,7 @@ pub mod payable;
 pub mod payment;
 pub mod payment_difference;
 mod person;
+pub mod plan;
 pub mod policy;
 pub mod pricing;
 pub mod purchaser;

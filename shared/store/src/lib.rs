@@ -20,6 +20,7 @@ mod keys;
 pub mod limit;
 mod member;
 mod order;
+mod plan;
 pub mod recount;
 pub mod stream;
 mod tenant;
@@ -31,10 +32,13 @@ use std::sync::Arc;
 
 use boot::{Boot, ConfigError};
 
-pub use allotment::{AllotmentState, Refusal, RowKey, RowState};
+pub use allotment::{AllotmentState, Refusal, RowKey, RowState, SeatClaim};
 pub use cache::{Cache, ON_SALE_MILLIS, SOLD_MILLIS};
 pub use discount::{Mailing, RequestFilter};
-pub use event::{CapacityLease, EventCache, EventRecord, StagesLeft, StoredEvent, row_blocks};
+pub use event::{
+    CapacityLease, EventCache, EventRecord, LostSeats, SeatChange, SeatChangeRefusal, SeatingCache,
+    StagesLeft, StoredEvent, row_blocks, side_blocks,
+};
 pub(crate) use failure::Result;
 pub use failure::{Failure, OnRefused, was_done};
 pub use fingerprint::Fingerprints;
@@ -47,6 +51,7 @@ pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use order::{HoldError, HoldRequest, SETTLING};
+pub use plan::PlanVersion;
 pub use tenant::{AuditPlace, AuditStep, AuditWalk, Device, Invited, MAX_DEVICES, StaffEntry};
 pub use user::{Link, LinkGrant};
 

@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 33] = [
+const PUBLIC: [&str; 35] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -26,6 +26,7 @@ const PUBLIC: [&str; 33] = [
     "GET /api/v1/public/organizers/{slug}",
     "GET /api/v1/public/organizers/{slug}/policies/{kind}",
     "GET /api/v1/public/series/{slug}",
+    "GET /api/v1/public/events/{slug}/plan",
     "GET /api/v1/shows/available",
     "GET /api/v1/shows/search",
     "GET /health",
@@ -42,6 +43,7 @@ const PUBLIC: [&str; 33] = [
     "POST /api/v1/auth/register",
     "POST /api/v1/discounts/request",
     "POST /api/v1/promotions/{code}/validate",
+    "POST /api/v1/public/events/{slug}/areas/{area}/best",
     "POST /api/v1/public/quotes",
     "POST /api/v1/reservations",
     "POST /api/v1/users/check-email",
@@ -305,7 +307,12 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/events/{id}                                         401     401     401  403     403         yes       yes   yes      404  401        401      401
     GET /api/v1/events/{id}/areas                                   401     401     401  403     403         yes       yes   yes      404  401        401      401
     GET /api/v1/events/{id}/areas/{area}                            401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/areas/{area}/units                      401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/areas/{area}/units/{seat}               401     401     401  403     403         yes       yes   yes      404  401        401      401
     GET /api/v1/events/{id}/fees                                    401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/plan                                    401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/plan/export                             401     401     401  403     403         yes       yes   yes      404  401        401      401
+    GET /api/v1/events/{id}/plan/versions                           401     401     401  403     403         yes       yes   yes      404  401        401      401
     GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes      404  401        401      401
     GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes      yes  401        401      401
     GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes      404  401        401      401
@@ -313,6 +320,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
     GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
     GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/plan                           yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
     GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
     GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
     GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
@@ -356,6 +364,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes      yes  401        401      401
     PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes      404  401        401      401
     PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes      404  401        401      401
+    PATCH /api/v1/events/{id}/areas/{area}/units/{seat}             401     401     401  403     403         403       yes   yes      404  401        401      401
     PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes      404  401        401      401
     PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes      404  401        401      401
     PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes      404  401        401      401
@@ -384,12 +393,15 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/plan/import                            401     401     401  403     403         403       yes   yes      404  401        401      401
+    POST /api/v1/events/{id}/plan/publish                           401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes      404  401        401      401
     POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
+    POST /api/v1/public/events/{slug}/areas/{area}/best             yes     yes     yes  yes     yes         yes       yes   yes      yes  yes        yes      yes
     POST /api/v1/public/quotes                                      yes     401     401  yes     yes         yes       yes   yes      yes  yes        yes      yes
     POST /api/v1/purchases                                          401     401     401  yes     404         404       404   404      404  yes        404      401
     POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401      401  401        401      401
@@ -423,6 +435,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404      404  401        401      401
     POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404      404  401        401      401
     PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes      404  401        401      401
+    PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes      404  401        401      401
     PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes      404  401        401      401
     PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes      yes  401        401      401
     PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes      404  401        401      401

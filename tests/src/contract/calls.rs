@@ -8,6 +8,7 @@ mod members;
 mod operators;
 mod organizers;
 mod series;
+mod plans;
 mod templates;
 mod workplaces;
 
@@ -303,6 +304,13 @@ async fn event(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call
     let draft = world.new_draft().await;
     let base = format!("/api/v1/events/{draft}");
     let call = Call::new(DataOwner::Tenant).at("id", &draft);
+    let rest = path.strip_prefix("/events/{id}").unwrap_or_default();
+    if rest.starts_with("/plan")
+        || rest.ends_with("/units/{seat}")
+        || (method, rest) == ("GET", "/areas/{area}/units")
+    {
+        return plans::call(world, method, rest, &draft, call).await;
+    }
     if let Some(rest) = path.strip_prefix("/events/{id}/areas") {
         return area(world, method, rest, &draft, call).await;
     }
@@ -394,6 +402,8 @@ fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     Some(match (method, path) {
         ("GET", "/public/events") => call.query("limit=2&city=bogota&status=published"),
         ("GET", "/public/events/{slug}" | "/public/events/{slug}/areas") => call.at("slug", &world.show.slug),
+        ("GET", "/public/events/{slug}/plan") => call.at("slug", &world.seated.slug),
+        ("POST", "/public/events/{slug}/areas/{area}/best") => plans::best(world),
         ("GET", "/public/events/{slug}/areas/{area}/availability") => {
             call.at("slug", &world.seated.slug).at("area", &world.seated.area)
         }

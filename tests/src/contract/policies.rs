@@ -299,6 +299,8 @@ async fn behind_the_routes(world: &SampleBoxOffice) {
     // A refund task that a dispute makes unnecessary.
     let seats = json!({"area_id": world.seated.area, "seats": ["B-5"]});
     let order = app.buy(&world.buyer.token, &world.seated.id, seats).await;
+    let unit = format!("/api/v1/events/{}/areas/{}/units/B-5", world.seated.id, world.seated.area);
+    assert_eq!(app.get(unit).token(&world.admin.token).ok().await["order_id"], order["id"]);
     leave_to_person(app, &world.buyer, &order, 1000).await;
     let payment = text(&order["payments"][0]["payment_gateway_transaction_id"]);
     app.cloud.sandbox().charge_back(&payment).expect("charged back");

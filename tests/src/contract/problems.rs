@@ -47,6 +47,7 @@ const NOT_ON_PAGES: &[&str] = &[
     "not_decided",
     "not_enough_free",
     "path_invalid",
+    "plan_too_large",
     "problem_not_found",
     "refund_disputed",
     "series_has_events",

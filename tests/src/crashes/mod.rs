@@ -5,6 +5,7 @@
 mod gateways;
 mod images;
 mod imports;
+mod plans;
 mod refunds;
 mod settler;
 mod transfers;

@@ -21,6 +21,7 @@ mod operators;
 mod order_mails;
 mod organizers;
 mod payments;
+pub(crate) mod plans;
 mod pricing;
 pub(crate) mod purchase;
 mod refunds;

@@ -14,6 +14,7 @@ mod limits;
 mod members;
 mod on_sale;
 mod operators;
+mod plans;
 mod settlement;
 mod slugs;
 mod staff;

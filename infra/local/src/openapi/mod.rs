@@ -37,6 +37,7 @@ const TAGS: [(&str, &str); 18] = [
     ("Refund tasks", "Refunds that a person has to do, and payments that a person has to look at."),
     ("Events", "Events of an organiser, and putting them on sale."),
     ("Areas", "The zones of an event, their places and seats."),
+    ("Seating plan", "Where the seats of an event are, in versions; exchange with pretix."),
     ("Prices", "Sale stages, promotions, fees and VAT."),
     ("Discounts", "Members of a community ask for discounts on shows, and look how far the answer is."),
     ("Members", "Who belongs to a tenant's community: subscriptions, fees, files of members."),

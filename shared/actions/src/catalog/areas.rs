@@ -41,10 +41,18 @@ pub struct AreaAvailability<'a> {
 pub struct SeatRow {
     /// The name of the row, such as `A`.
     pub label: String,
-    /// The number of the first of `seats`; the others follow without gaps.
+    /// The number of the first of `seats`; the others follow in steps of `step`.
     pub first: u16,
+    /// The difference of neighbouring numbers, if it is not 1.
+    #[serde(skip_serializing_if = "is_one")]
+    #[schemars(with = "Option<u16>")]
+    pub step: u16,
     /// The state of each seat.
     pub seats: Vec<SeatState>,
+}
+
+fn is_one(step: &u16) -> bool {
+    *step == 1
 }
 
 impl Catalog {
@@ -102,7 +110,7 @@ impl Catalog {
     }
 
     /// The seats of an area by its blocks.
-    async fn rows(&self, area: &Area, now: Timestamp) -> Result<Arc<Vec<RowState>>> {
+    pub(super) async fn rows(&self, area: &Area, now: Timestamp) -> Result<Arc<Vec<RowState>>> {
         let read = || async move {
             let mut rows = self.store.area_rows(area, now).await?;
             // Blocks beyond those of the area are about to be created, or were abandoned.
@@ -118,23 +126,27 @@ fn left_in(places: &[(AreaId, u32)], area: &Area) -> u32 {
 }
 
 /// The number of seats that can be bought.
-fn available(rows: &[RowState]) -> u32 {
-    let seats = rows.iter().flat_map(|row| &row.seats);
-    u32::try_from(seats.filter(|seat| **seat == SeatState::Available).count()).unwrap_or(u32::MAX)
+pub(super) fn available(rows: &[RowState]) -> u32 {
+    let seats = rows.iter().flat_map(RowState::states);
+    u32::try_from(seats.filter(|seat| *seat == SeatState::Available).count()).unwrap_or(u32::MAX)
 }
 
-/// The rows that the blocks of the area make up: a long row is several blocks.
+/// The rows that the blocks of the area make up: a long row is several blocks. A seat that was taken
+/// out of the plan leaves a gap, which ends a row.
 fn joined(area: &Area, blocks: &[RowState]) -> Vec<SeatRow> {
     let mut rows: Vec<SeatRow> = Vec::new();
     for block in blocks {
         let Some(layout) = area.rows.get(usize::from(block.index)) else { continue };
-        match rows.last_mut() {
-            Some(row) if row.label == layout.label && row.next() == usize::from(block.first) => {
-                row.seats.extend(&block.seats);
-            }
-            _ => {
-                let seats = block.seats.clone();
-                rows.push(SeatRow { label: layout.label.clone(), first: block.first, seats });
+        for (number, state) in block.places() {
+            let Some(state) = state else { continue };
+            match rows.last_mut() {
+                Some(row) if row.label == layout.label && row.step == block.step && row.next() == number => {
+                    row.seats.push(state);
+                }
+                _ => {
+                    let (label, step) = (layout.label.clone(), block.step);
+                    rows.push(SeatRow { label, first: number, step, seats: vec![state] });
+                }
             }
         }
     }
@@ -143,56 +155,57 @@ fn joined(area: &Area, blocks: &[RowState]) -> Vec<SeatRow> {
 
 impl SeatRow {
     /// The number of the seat after its last one.
-    fn next(&self) -> usize {
-        usize::from(self.first) + self.seats.len()
+    fn next(&self) -> u16 {
+        let seats = u16::try_from(self.seats.len()).unwrap_or(u16::MAX);
+        self.first.saturating_add(seats.saturating_mul(self.step))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use domain::event::RowLayout;
-    use domain::{Currency, EventId};
+    use domain::event::fixture::seated_area;
 
     use super::*;
 
     #[test]
     fn a_long_row_is_one_row_again() {
         use SeatState::{Available as A, Blocked as B, Sold as S};
-        let now = Timestamp::UNIX_EPOCH;
-        let layout = |label: &str, first, last| RowLayout { label: label.to_owned(), first, last };
-        let area = Area {
-            id: AreaId::generate(now),
-            event_id: EventId::generate(now),
-            area_name: "Platea".to_owned(),
-            description: String::new(),
-            kind: AreaKind::Seated,
-            capacity: 6,
-            price: 0,
-            currency: Currency::CLP,
-            nomenclature_letter: None,
-            unit_capacity: 1,
-            service: None,
-            position: 0,
-            rows: vec![layout("A", 1, 2), layout("A", 3, 3), layout("A", 9, 9), layout("B", 10, 11)],
-            version: 1,
+        let layout = RowLayout::new;
+        let odd = RowLayout { step: 2, ..layout("C", 1, 7) };
+        let rows = vec![layout("A", 1, 2), layout("A", 3, 3), layout("A", 9, 9), layout("B", 10, 12), odd];
+        let area = seated_area("Platea", rows);
+        let block = |index, first, step, seats: &[Option<SeatState>]| RowState {
+            index,
+            first,
+            step,
+            seats: seats.to_vec(),
         };
-        let block = |index, first, seats: &[SeatState]| RowState { index, first, seats: seats.to_vec() };
         let blocks = [
-            block(0, 1, &[A, S]),
-            block(1, 3, &[B]),
-            block(2, 9, &[A]),
-            block(3, 10, &[A, A]),
-            block(4, 1, &[A]),
+            block(0, 1, 1, &[Some(A), Some(S)]),
+            block(1, 3, 1, &[Some(B)]),
+            block(2, 9, 1, &[Some(A)]),
+            block(3, 10, 1, &[Some(A), None, Some(A)]),
+            block(4, 1, 2, &[Some(A), Some(S), None, Some(A)]),
+            block(5, 1, 1, &[Some(A)]),
         ];
-        let row = |label: &str, first, seats: &[SeatState]| SeatRow {
+        let row = |label: &str, first, step, seats: &[SeatState]| SeatRow {
             label: label.to_owned(),
             first,
+            step,
             seats: seats.to_vec(),
         };
         assert_eq!(
             joined(&area, &blocks),
-            [row("A", 1, &[A, S, B]), row("A", 9, &[A]), row("B", 10, &[A, A])]
+            [
+                row("A", 1, 1, &[A, S, B]),
+                row("A", 9, 1, &[A]),
+                row("B", 10, 1, &[A]),
+                row("B", 12, 1, &[A]),
+                row("C", 1, 2, &[A, S]),
+                row("C", 7, 2, &[A]),
+            ]
         );
-        assert_eq!(available(&blocks), 5);
+        assert_eq!(available(&blocks), 7);
     }
 }

@@ -5,6 +5,7 @@
 //! not read these caches.
 
 mod areas;
+mod best;
 mod organizers;
 mod prices;
 mod series;
@@ -12,15 +13,17 @@ mod shows;
 
 use std::sync::Arc;
 
+use domain::plan::Seatings;
 use domain::policy::{Policy, PolicyKind};
 use domain::pricing::Promotion;
 use domain::series::Series;
 use domain::tenant::Tenant;
 use domain::{AreaId, Error, EventId, Result, SeriesId, TenantId, Timestamp};
 use jiff::SignedDuration;
-use store::{Cache, RowState, StagesLeft, Store, StoredEvent};
+use store::{Cache, RowState, SeatingCache, StagesLeft, Store, StoredEvent};
 
 pub use areas::{AreaAvailability, AreaOffer, SeatRow};
+pub use best::{BestSeats, SeatWish, Togetherness};
 pub use organizers::OrganizerPage;
 pub use prices::PricedShow;
 pub use series::{DateOffer, SeriesPage};
@@ -63,6 +66,7 @@ struct Caches {
     rows: Cache<(EventId, AreaId), Vec<RowState>>,
     promotions: Cache<(TenantId, String), (Promotion, Option<u32>)>,
     prices: Cache<EventId, Option<i64>>,
+    seatings: SeatingCache,
 }
 
 impl Catalog {
@@ -94,6 +98,7 @@ impl Catalog {
             rows: Cache::new(64, left),
             promotions: Cache::new(512, left),
             prices: Cache::new(MAX_SHOWS, listed),
+            seatings: SeatingCache::default(),
         };
         Self { store: store.clone(), caches: Arc::new(caches) }
     }
@@ -140,6 +145,14 @@ impl Catalog {
     pub(crate) async fn organizer_of(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
         let read = || async move { Ok(self.store.tenant(id).await?) };
         self.caches.tenants.get(id, now, read).await?.ok_or_else(not_published)
+    }
+
+    /// The plan of a published event, and where its seats stand.
+    ///
+    /// # Errors
+    /// If the table does not answer.
+    pub async fn seatings(&self, event: &StoredEvent, now: Timestamp) -> Result<Arc<Seatings>> {
+        self.caches.seatings.get(&self.store, event, now).await
     }
 
     /// The tickets that the event's limited stages have left.

@@ -7,6 +7,7 @@ use domain::access::email_unverified;
 use domain::event::EventStatus;
 use domain::order::attendees::{self, NewAttendee};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
+use domain::plan::Seatings;
 use domain::policy::{Accepted, PolicyVersions};
 use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::purchaser::Purchaser;
@@ -62,7 +63,9 @@ impl Orders {
         let attendees = attendees::read(request.attendees, quote.totals.quantity, &event.event, now)?;
         let digest = request.digest.as_ref();
         let language = request.language.unwrap_or(event.event.language);
-        let attempt = HoldAttempt { store: &self.store, buyer, event: &event, language, digest, now };
+        let seatings = self.seatings.get(&self.store, &event, now).await?;
+        let attempt =
+            HoldAttempt { store: &self.store, buyer, event: &event, seatings: &seatings, language, digest, now };
         let order = match attempt.find_existing_order(&quote).await? {
             Some(order) if attempt.is_new(&order) => attempt.confirm_concurrent_order(order).await?,
             Some(order) => order,
@@ -81,6 +84,7 @@ struct HoldAttempt<'a> {
     store: &'a Store,
     buyer: &'a Purchaser,
     event: &'a StoredEvent,
+    seatings: &'a Seatings,
     language: Language,
     digest: Option<&'a RequestDigest>,
     now: Timestamp,
@@ -173,6 +177,7 @@ impl HoldAttempt<'_> {
         let request = HoldRequest {
             quote: &quote,
             sheet: self.event,
+            seatings: self.seatings,
             promotion: promotion.as_ref(),
             user,
             until: expires_at,

@@ -16,7 +16,7 @@ use domain::purchaser::{OrderAccess, Purchaser};
 use domain::tenant::Tenant;
 use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
-use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, Store, StoredEvent};
+use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, SeatingCache, Store, StoredEvent};
 
 use crate::QuoteKey;
 use crate::merged::merged;
@@ -42,6 +42,7 @@ pub struct Orders {
     events: EventCache,
     tenants: Arc<Cache<TenantId, Tenant>>,
     refund_policies: Arc<Cache<(TenantId, u16), Policy>>,
+    seatings: SeatingCache,
 }
 
 impl Orders {
@@ -53,6 +54,7 @@ impl Orders {
             events: EventCache::new(256, ON_SALE_MILLIS),
             tenants: Arc::new(Cache::new(256, POLICIES_MILLIS)),
             refund_policies: Arc::new(Cache::new(64, KEPT_MILLIS)),
+            seatings: SeatingCache::default(),
         }
     }
 

@@ -1,10 +1,32 @@
-//! Events in the public list, for the tests of other crates.
+//! Events in the public list and seated areas, for the tests of other crates.
 
 use serde_json::Map;
 
-use super::{EventStatus, EventSummary};
+use super::{Area, AreaKind, EventStatus, EventSummary, RowLayout};
 use crate::testing::at;
-use crate::{Currency, EventId, TenantId};
+use crate::{AreaId, Currency, EventId, TenantId};
+
+/// An area with these rows, which costs nothing.
+pub fn seated_area(name: &str, rows: Vec<RowLayout>) -> Area {
+    Area {
+        id: AreaId::generate(at(0)),
+        event_id: EventId::generate(at(0)),
+        area_name: name.to_owned(),
+        description: String::new(),
+        kind: AreaKind::Seated,
+        capacity: rows.iter().map(RowLayout::len).sum(),
+        price: 0,
+        currency: Currency::CLP,
+        nomenclature_letter: None,
+        unit_capacity: 1,
+        service: None,
+        position: 0,
+        rows,
+        category: None,
+        layout: None,
+        version: 1,
+    }
+}
 
 /// A show that starts `hour` hours after [`at`]`(0)`, and lasts two.
 pub fn summary(hour: i64, name: &str, city: &str, country: &str) -> EventSummary {

@@ -65,6 +65,7 @@ pub(crate) fn event() -> Event {
         ticketing_link: None,
         other_data: serde_json::Map::new(),
         member_discount: None,
+        plan: None,
         created_at: at(0),
         updated_at: at(0),
         version: 1,
@@ -87,13 +88,15 @@ pub(super) fn area(n: u64, price: i64) -> Area {
         service: None,
         position: 0,
         rows: Vec::new(),
+        category: None,
+        layout: None,
         version: 1,
     }
 }
 
 /// An area with the rows A and B, each with the seats 1 to 10.
 pub(super) fn seated_area(n: u64, price: i64) -> Area {
-    let row = |label: &str| RowLayout { label: label.into(), first: 1, last: 10 };
+    let row = |label: &str| RowLayout::new(label, 1, 10);
     Area { kind: AreaKind::Seated, capacity: 20, rows: vec![row("A"), row("B")], ..area(n, price) }
 }
 

@@ -367,7 +367,7 @@ mod tests {
         let mut house = QuoteFixture::new((1..=count).map(|n| {
             let mut area = seated_area(n, MAX_PRICE);
             area.area_name = "🎫".repeat(100);
-            area.rows = vec![RowLayout { label: "ÑÑÑÑÑÑÑÑ".into(), first: 9000, last: 9999 }];
+            area.rows = vec![RowLayout::new("ÑÑÑÑÑÑÑÑ", 9000, 9999)];
             area
         }));
         house.event.max_tickets_per_order = 20;

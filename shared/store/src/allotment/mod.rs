@@ -36,7 +36,7 @@ pub(crate) use hints::Hints;
 pub use pool::AllotmentState;
 pub(crate) use pool::{BLOCK_ADMISSIONS, Pool};
 pub(crate) use row::BLOCK_SEATS;
-pub use row::{RowKey, RowState};
+pub use row::{RowKey, RowState, SeatClaim};
 
 /// How many approvals of one discount request in a row have tokens of their own.
 pub(crate) const APPROVALS: u8 = 32;
@@ -144,18 +144,17 @@ async fn pause(round: u32) {
 }
 
 impl Store {
-    /// Creates blocks: carries out `expression` on each key, with that key's values. The expression
+    /// Creates blocks: carries out an expression on each key, with that key's values. The expression
     /// must not overwrite claims, because this may be a repetition.
     ///
     /// Sends a hundred blocks in a transaction. Single updates would cost half as much, but a large
     /// venue has thousands of blocks and is created once.
     async fn create_blocks(
         &self,
-        expression: &str,
-        blocks: impl Iterator<Item = (Key, Vec<(&str, AttributeValue)>)>,
+        blocks: impl Iterator<Item = (Key, String, Vec<(&str, AttributeValue)>)>,
     ) -> Result<()> {
         const AT_ONCE: usize = 4;
-        let updates = blocks.map(|(key, values)| {
+        let updates = blocks.map(|(key, expression, values)| {
             let values = values.into_iter().map(|(name, value)| (name.to_owned(), value));
             self.updating(&key)
                 .update_expression(expression)

@@ -111,14 +111,14 @@ impl Store {
     /// Creates the blocks of a pool; existing blocks stay as they are. Before that, every claim is
     /// refused as sold out.
     pub(crate) async fn create_pool(&self, pool: &Pool, capacity: u32) -> Result<()> {
+        let create = "SET c = if_not_exists(c, :size), l = if_not_exists(l, :size)";
         let mut rest = capacity;
         let blocks = (0..pool.blocks).map(|block| {
             let size = rest.min(BLOCK_ADMISSIONS);
             rest -= size;
-            (pool.key(block), vec![(":size", number(size))])
+            (pool.key(block), create.to_owned(), vec![(":size", number(size))])
         });
-        let create = "SET c = if_not_exists(c, :size), l = if_not_exists(l, :size)";
-        self.create_blocks(create, blocks).await
+        self.create_blocks(blocks).await
     }
 
     /// Sets the capacity of a pool. Added admissions first fill up the existing blocks; removed ones

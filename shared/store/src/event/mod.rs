@@ -8,6 +8,7 @@ mod limited;
 pub(crate) mod places;
 mod pricing;
 mod record;
+mod seats;
 mod series;
 
 use std::collections::HashMap;
@@ -23,10 +24,11 @@ use crate::keys::Key;
 use crate::{Failure, Listing, Result, Store, Versioned, keys};
 
 pub use area::CapacityLease;
-pub use cache::EventCache;
-pub use places::row_blocks;
+pub use cache::{EventCache, SeatingCache};
+pub use places::{row_blocks, side_blocks};
 pub use pricing::StagesLeft;
 pub use record::{EventRecord, StoredEvent};
+pub use seats::{LostSeats, SeatChange, SeatChangeRefusal};
 
 impl Versioned for EventRecord {
     fn version(&self) -> u32 {

@@ -27,17 +27,32 @@ pub(crate) fn discount_blocks(max_discounts: u32) -> u16 {
 /// Splits a row into as few blocks as its seats need, all of about the same size, so that buyers spread
 /// evenly over them.
 pub fn row_blocks(row: &RowLayout) -> Vec<RowLayout> {
-    let seats = row.last - row.first + 1;
-    let count = seats.div_ceil(BLOCK_SEATS);
+    let numbers: Vec<u16> = row.places().collect();
+    let seats = u16::try_from(numbers.len()).unwrap_or(u16::MAX);
+    let count = seats.div_ceil(BLOCK_SEATS).max(1);
     let (length, longer) = (seats / count, seats % count);
-    let mut first = row.first;
+    let mut rest = numbers.as_slice();
     let block = |index: u16| {
-        let last = first + length - 1 + u16::from(index < longer);
-        let block = RowLayout { label: row.label.clone(), first, last };
-        first = last + 1;
-        block
+        let (numbers, others) = rest.split_at(usize::from(length + u16::from(index < longer)));
+        rest = others;
+        let (first, last) = (numbers[0], numbers[numbers.len() - 1]);
+        let gone = row.gone.iter().copied().filter(|gone| numbers.contains(gone)).collect();
+        RowLayout { label: row.label.clone(), first, last, step: row.step, gone }
     };
     (0..count).map(block).collect()
+}
+
+/// [`row_blocks`] of a row whose odd and even numbers stand on different sides: if one block is too
+/// small for it, each side has blocks of its own, so that neighbours are in one.
+pub fn side_blocks(row: &RowLayout) -> Vec<RowLayout> {
+    if row.step != 1 || row.len() <= u32::from(BLOCK_SEATS) {
+        return row_blocks(row);
+    }
+    let side = |first: u16| {
+        let last = row.last - (row.last - first) % 2;
+        RowLayout { label: row.label.clone(), first, last, step: 2, gone: Vec::new() }
+    };
+    [row.first, row.first + 1].into_iter().flat_map(|first| row_blocks(&side(first))).collect()
 }
 
 pub(super) fn stage_pool(stage: &SaleStage, quantity: u32) -> Pool {
@@ -80,7 +95,7 @@ impl Store {
             AreaKind::Seated => {
                 let rows = self.area_rows(area, now).await?;
                 let count = |wanted| {
-                    let seats = rows.iter().flat_map(|row| &row.seats).filter(|seat| **seat == wanted);
+                    let seats = rows.iter().flat_map(RowState::states).filter(|seat| *seat == wanted);
                     u32::try_from(seats.count()).unwrap_or(u32::MAX)
                 };
                 let [left, sold] = [SeatState::Available, SeatState::Sold].map(count);
@@ -106,8 +121,8 @@ impl Store {
                 Ok(state.left == state.capacity)
             }
             AreaKind::Seated => {
-                let is_free = |seat: &SeatState| matches!(seat, SeatState::Available | SeatState::Blocked);
-                Ok(self.area_rows(area, now).await?.iter().flat_map(|row| &row.seats).all(is_free))
+                let is_free = |seat: SeatState| matches!(seat, SeatState::Available | SeatState::Blocked);
+                Ok(self.area_rows(area, now).await?.iter().flat_map(RowState::states).all(is_free))
             }
         }
     }
@@ -205,13 +220,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_of_a_row_are_of_about_the_same_size(first in 1_u16..500, seats in 1_u16..2000) {
-            let whole = RowLayout { label: "A".to_owned(), first, last: first + seats - 1 };
+        fn blocks_of_a_row_are_of_about_the_same_size(first in 1_u16..500, seats in 1_u16..2000, step in 1_u8..=2) {
+            let whole = RowLayout { step, ..RowLayout::new("A", first, first + (seats - 1) * u16::from(step)) };
             let parts = row_blocks(&whole);
             prop_assert!(parts.iter().all(|part| part.len() <= u32::from(BLOCK_SEATS)));
             prop_assert_eq!(parts.len(), usize::from(seats.div_ceil(BLOCK_SEATS)));
             let lengths: Vec<u32> = parts.iter().map(RowLayout::len).collect();
             prop_assert!(lengths.iter().max().unwrap_or(&0) - lengths.iter().min().unwrap_or(&0) <= 1);
+            let numbers: Vec<u16> = parts.iter().flat_map(RowLayout::numbers).collect();
+            prop_assert_eq!(numbers, whole.numbers().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn sides_of_a_long_row_are_in_blocks_of_their_own(first in 1_u16..500, seats in 1_u16..2000) {
+            let whole = RowLayout::new("A", first, first + seats - 1);
+            let parts = side_blocks(&whole);
+            prop_assert!(parts.iter().all(|part| part.len() <= u32::from(BLOCK_SEATS)));
+            prop_assert!(seats <= BLOCK_SEATS || parts.iter().all(|part| part.step == 2));
+            let mut numbers: Vec<u16> = parts.iter().flat_map(RowLayout::numbers).collect();
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, whole.numbers().collect::<Vec<_>>());
         }
     }
 }

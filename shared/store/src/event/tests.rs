@@ -48,6 +48,7 @@ pub(crate) fn event(clock: &Clock, slug: &str) -> Event {
         ticketing_link: None,
         other_data: Map::new(),
         member_discount: None,
+        plan: None,
         created_at: now,
         updated_at: now,
         version: 1,
@@ -69,6 +70,8 @@ fn area(event: &Event, price: i64, position: u16) -> Area {
         service: None,
         position,
         rows: Vec::new(),
+        category: None,
+        layout: None,
         version: 1,
     }
 }

@@ -1,6 +1,6 @@
 //! Keys of events: areas, stages, claims, lists.
 
-use domain::{AreaId, EventId, SaleStageId, SeriesId, TenantId, Timestamp};
+use domain::{AreaId, EventId, PlanId, SaleStageId, SeriesId, TenantId, Timestamp};
 
 use super::{Key, META, block, key_time, tenant_partition};
 
@@ -107,3 +107,26 @@ pub(crate) fn parse_sold_event(sk: &str) -> Option<EventId> {
 pub(crate) fn discount_block(event: EventId, index: u16) -> Key {
     block(&format!("E#{}#D", event.suffix()), index)
 }
+
+/// Everything of one seating plan.
+pub(crate) fn plan_partition(plan: PlanId) -> String {
+    format!("PL#{}", plan.suffix())
+}
+
+/// The latest version of a seating plan.
+pub(crate) fn plan(plan: PlanId) -> Key {
+    Key::new(plan_partition(plan), META)
+}
+
+/// A version of a seating plan with its seats.
+pub(crate) fn plan_version(plan: PlanId, version: u32) -> Key {
+    Key::new(plan_partition(plan), format!("V#{version:08}"))
+}
+
+/// What lists say about a version of a seating plan.
+pub(crate) fn plan_entry(plan: PlanId, version: u32) -> Key {
+    Key::new(plan_partition(plan), format!("{PLAN_ENTRY_PREFIX}{version:08}"))
+}
+
+/// Prefix of the sort keys of [`plan_entry`].
+pub(crate) const PLAN_ENTRY_PREFIX: &str = "I#";

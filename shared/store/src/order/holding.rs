@@ -4,9 +4,11 @@
 
 use domain::event::AreaKind;
 use domain::order::{HoldRefusal, Holding, Order, Part};
+use domain::plan::{Place, Run, Seatings};
 use domain::pricing::{Promotion, Quote, QuoteLine};
-use domain::seat::{SeatLabel, SeatState, normal_row, strands_single_seat};
+use domain::seat::{RunState, SeatLabel, SeatState, leaves_single};
 use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId};
+use futures::future::try_join_all;
 
 use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowKey, RowState, Token};
 use crate::{Failure, Store, StoredEvent};
@@ -18,6 +20,8 @@ pub struct HoldRequest<'a> {
     pub quote: &'a Quote,
     /// The event, its areas and stages as they are now.
     pub sheet: &'a StoredEvent,
+    /// Where the seats of the event stand.
+    pub seatings: &'a Seatings,
     /// The quote's promotion as it is now, if it took effect.
     pub promotion: Option<&'a Promotion>,
     /// The buyer.
@@ -78,10 +82,7 @@ fn seats_by_row(request: &HoldRequest<'_>, line: &QuoteLine) -> Result<Vec<(u16,
     let area = request.sheet.area(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
     let mut rows: Vec<(u16, Vec<u16>)> = Vec::new();
     for seat in &line.seats {
-        let found = (0..).zip(&area.rows).find(|(_, row)| {
-            (row.first..=row.last).contains(&seat.number())
-                && normal_row(&row.label).is_some_and(|label| label == seat.row())
-        });
+        let found = (0..).zip(&area.rows).find(|(_, row)| row.has(seat));
         let Some((index, _)) = found else {
             return Err(HoldRefusal::SeatsNotFound(vec![seat.clone()]).into());
         };
@@ -99,20 +100,31 @@ fn labels(line: &QuoteLine, numbers: &[u16]) -> Vec<SeatLabel> {
 }
 
 /// Refuses seats that are not available any more, and a choice that leaves a single seat alone without
-/// need.
-fn check_choice(line: &QuoteLine, row: &RowState, seats: &[u16]) -> Result<()> {
-    let indexes: Vec<usize> =
-        seats.iter().filter_map(|seat| seat.checked_sub(row.first).map(usize::from)).collect();
-    let state = |seat: u16| row.seats.get(usize::from(seat.checked_sub(row.first)?)).copied();
-    let taken: Vec<u16> =
-        seats.iter().copied().filter(|seat| state(*seat) != Some(SeatState::Available)).collect();
+/// need. `rows` are the blocks of all seats in `runs`.
+fn check_choice(line: &QuoteLine, runs: &[&Run], rows: &[RowState]) -> Result<()> {
+    let state = |place: &Place| {
+        let row = rows.iter().find(|row| row.index == place.block)?;
+        row.seat(place.label.number())
+    };
+    let places = || runs.iter().flat_map(|run| &run.seats).filter(|place| line.seats.contains(&place.label));
+    let labels = |wrong: fn(Option<SeatState>) -> bool| -> Vec<SeatLabel> {
+        places().filter(|place| wrong(state(place))).map(|place| place.label.clone()).collect()
+    };
+    // A plan without them may be published at this moment.
+    let missing = labels(|state| state.is_none());
+    if !missing.is_empty() {
+        return Err(HoldRefusal::SeatsNotFound(missing).into());
+    }
+    let taken = labels(|state| state != Some(SeatState::Available));
     if !taken.is_empty() {
-        return Err(HoldRefusal::SeatsTaken(labels(line, &taken)).into());
+        return Err(HoldRefusal::SeatsTaken(taken).into());
     }
-    if strands_single_seat(&row.seats, &indexes) {
-        return Err(HoldRefusal::SingleSeatLeft.into());
-    }
-    Ok(())
+    let leaves_single = |run: &&Run| {
+        let run = RunState::new(run, |place| state(place) == Some(SeatState::Available));
+        let chosen = run.run.seats.iter().enumerate().filter(|(_, place)| line.seats.contains(&place.label));
+        leaves_single(&run, &chosen.map(|(index, _)| index).collect::<Vec<_>>())
+    };
+    if runs.iter().any(leaves_single) { Err(HoldRefusal::SingleSeatLeft.into()) } else { Ok(()) }
 }
 
 impl Store {
@@ -149,7 +161,9 @@ impl Store {
             let area = sheet.area(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
             match area.kind {
                 AreaKind::Seated => {
-                    for (row, seats) in seats_by_row(&request, line)? {
+                    let by_row = seats_by_row(&request, line)?;
+                    self.check_seats(&request, line, now).await?;
+                    for (row, seats) in by_row {
                         let key = RowKey { event: quote.event_id, area: line.area_id, index: row };
                         self.hold_seats(key, line, &seats, token, until, now).await?;
                         held.push(Holding::Seats { line: index, row, seats });
@@ -180,6 +194,19 @@ impl Store {
         Ok(())
     }
 
+    /// Reads the rows in which the line's seats are, and checks the choice.
+    async fn check_seats(&self, request: &HoldRequest<'_>, line: &QuoteLine, now: Timestamp) -> Result<()> {
+        let seating = request.seatings.of(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
+        let runs: Vec<&Run> = seating.runs_of(&line.seats).collect();
+        let mut blocks: Vec<u16> = runs.iter().flat_map(|run| &run.seats).map(|place| place.block).collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        let row = |index| RowKey { event: request.quote.event_id, area: line.area_id, index };
+        let rows = blocks.into_iter().map(|block| self.row_state(row(block), request.token(), now));
+        let rows: Vec<RowState> = try_join_all(rows).await?.into_iter().flatten().collect();
+        check_choice(line, &runs, &rows)
+    }
+
     async fn hold_seats(
         &self,
         row: RowKey,
@@ -189,9 +216,6 @@ impl Store {
         until: Claim,
         now: Timestamp,
     ) -> Result<()> {
-        let state = self.row_state(row, token, now).await?;
-        let state = state.ok_or_else(|| HoldRefusal::SeatsNotFound(labels(line, seats)))?;
-        check_choice(line, &state, seats)?;
         let claimed = self.claim_seats(row, seats, token, until, now).await;
         claimed.map_err(|refusal| {
             meaning(refusal, |refused| match refused {

@@ -2,6 +2,7 @@
 
 mod closed_refund_task;
 mod holding;
+mod of_seat;
 mod payment_difference;
 mod record;
 mod refund_task;

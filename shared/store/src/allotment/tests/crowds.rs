@@ -117,7 +117,7 @@ async fn a_crowd_gives_too_many_discounts_away_without_conditions() {
 /// wrong.
 async fn buy_neighbours(store: &Store) -> Result<(), String> {
     let key = RowKey { event: EventId::generate(at(0)), area: AreaId::generate(at(0)), index: 0 };
-    let row = [RowLayout { label: "A".to_owned(), first: 1, last: 40 }];
+    let row = [RowLayout::new("A", 1, 40)];
     store.create_rows(key.event, key.area, 0, &row).await.expect("created");
     let shared = meeting(store, BUYERS);
     let results = at_once(BUYERS, move |buyer| {

@@ -5,6 +5,7 @@ mod interruptions;
 mod lost_answers;
 mod model;
 mod pools;
+mod removal;
 mod seats;
 mod sizes;
 

@@ -100,7 +100,7 @@ async fn a_full_row_fits_one_write_unit() {
     let (event, area) = (EventId::generate(at(0)), AreaId::generate(at(0)));
     let key = RowKey { event, area, index: 9_999 };
     let (first, last) = (10_000 - BLOCK_SEATS, 9_999);
-    let row = [RowLayout { label: "A".to_owned(), first, last }];
+    let row = [RowLayout::new("A", first, last)];
     store.create_rows(event, area, key.index, &row).await.expect("created");
     let seats: Vec<u16> = (first..=last).collect();
     let most = usize::from(domain::MAX_TICKETS_PER_ORDER);

@@ -3,8 +3,13 @@
 //! The item has `f` and `n` (the lowest and highest number) and an attribute
 //! `s<number>` for each seat that is not free. Its value is a text that sorts by
 //! when the seat is free again: the hold's expiry (seven capital letters) and
-//! token, `}` for blocked, `~` and the token for sold. "Free" is therefore one
-//! comparison, and holding any number of seats of a row is one conditional write.
+//! token, `}` for blocked, `}x` and `}y` for taken out of the plan, `~` and the
+//! token for sold. "Free" is therefore one comparison, and holding any number of
+//! seats of a row is one conditional write. Numbers go in steps of `d`, which is
+//! 1 if it is missing.
+
+mod removal;
+mod state;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -21,6 +26,8 @@ use crate::{Failure, Result, Store};
 
 /// Most seats of one item: all of them held still fit 1 KB.
 pub(crate) const BLOCK_SEATS: u16 = 44;
+
+pub use state::{RowState, SeatClaim};
 
 /// Sorts after every expiry and before every sold seat.
 const BLOCKED: &str = "}";
@@ -49,48 +56,6 @@ impl RowKey {
     }
 }
 
-/// A block of a row of numbered seats, as read from the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowState {
-    /// Index of the block in its area.
-    pub index: u16,
-    /// The lowest seat number.
-    pub first: u16,
-    /// State of each seat, in the order of their numbers from `first` on.
-    pub seats: Vec<SeatState>,
-}
-
-impl RowState {
-    fn read(index: u16, item: &Item, now: Timestamp) -> Result<Self> {
-        let bound = |name: &str| match item.get(name) {
-            Some(AttributeValue::N(value)) => value.parse::<u16>().map_err(Failure::unreadable),
-            _ => Err(Failure::unreadable("a row without its numbers")),
-        };
-        let (first, last) = (bound("f")?, bound("n")?);
-        let now = moment(now);
-        let state = |seat: u16| match value(item, seat) {
-            None => SeatState::Available,
-            Some(value) if value.starts_with(SOLD) => SeatState::Sold,
-            Some(value) if value.starts_with(BLOCKED) => SeatState::Blocked,
-            Some(value) if *value < *now => SeatState::Available,
-            Some(_) => SeatState::Reserved,
-        };
-        Ok(Self { index, first, seats: (first..=last).map(state).collect() })
-    }
-
-    /// The block as read; refused if it has not all of these seats.
-    fn with(seats: &[u16], index: u16, item: &Item, now: Timestamp) -> Result<Self, Refusal> {
-        let state = Self::read(index, item, now)?;
-        let unknown: Vec<u16> = seats.iter().copied().filter(|seat| state.seat(*seat).is_none()).collect();
-        if unknown.is_empty() { Ok(state) } else { Err(Refusal::NoSuchSeats(unknown)) }
-    }
-
-    /// The seat with this number; `None` if the row has no such seat.
-    pub fn seat(&self, number: u16) -> Option<SeatState> {
-        self.seats.get(usize::from(number.checked_sub(self.first)?)).copied()
-    }
-}
-
 fn attribute(seat: u16) -> String {
     format!("s{seat}")
 }
@@ -112,6 +77,16 @@ fn moment(time: Timestamp) -> String {
         rest /= 26;
     }
     letters.iter().map(|letter| char::from(*letter)).collect()
+}
+
+/// Reads the time with which a hold's value begins.
+fn moment_of(value: &str) -> Option<Timestamp> {
+    let letters = value.as_bytes().get(..7)?;
+    let seconds = letters.iter().try_fold(0_i64, |time, letter| {
+        let digit = letter.is_ascii_uppercase().then(|| i64::from(letter - b'A'))?;
+        Some(time * 26 + digit)
+    })?;
+    Timestamp::from_second(seconds).ok()
 }
 
 fn value_of(token: Token, claim: Claim) -> String {
@@ -157,7 +132,7 @@ impl Freed {
 
 impl Store {
     /// Creates the blocks of seat rows, the first of them with the index `first_index`. Each has at
-    /// most [`BLOCK_SEATS`] seats. Existing blocks get the new seat numbers and keep their claims.
+    /// most [`BLOCK_SEATS`] places. Existing blocks get the new seat numbers and keep their claims.
     pub async fn create_rows(
         &self,
         event: EventId,
@@ -166,10 +141,18 @@ impl Store {
         rows: &[RowLayout],
     ) -> Result<()> {
         let rows = (first_index..).zip(rows).map(|(index, row)| {
-            let numbers = vec![(":first", number(row.first)), (":last", number(row.last))];
-            (keys::area_block(event, area, index), numbers)
+            let mut values =
+                vec![(":first", number(row.first)), (":last", number(row.last)), (":step", number(row.step))];
+            let mut create = "SET f = :first, n = :last, d = :step".to_owned();
+            for seat in row.gone.iter().map(|seat| attribute(*seat)) {
+                create.push_str(&format!(", {seat} = if_not_exists({seat}, :gone)"));
+            }
+            if !row.gone.is_empty() {
+                values.push((":gone", string(removal::GONE)));
+            }
+            (keys::area_block(event, area, index), create, values)
         });
-        self.create_blocks("SET f = :first, n = :last", rows).await
+        self.create_blocks(rows).await
     }
 
     /// Claims seats of one row for `token`: all or none, in one write. Safe to repeat with the same
