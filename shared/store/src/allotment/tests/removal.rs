@@ -69,7 +69,7 @@ async fn a_whole_row_is_taken_out_and_put_back_in_one_write_each() {
     let [row, _] = new_rows(&store).await;
     let all: Vec<u16> = (1..=12).collect();
     store.block_seats(row, &[7], at(0)).await.expect("blocked");
-    let forgetful = testing::forgetful(&store);
+    let forgetful = testing::forgetful(&store, 1);
     forgetful.remove_seats(row, &all, at(0)).await.expect("removed, though the answer was lost");
     assert_eq!(picture(&store, row, 0).await, "------------");
     forgetful.restore_seats(row, &all).await.expect("restored, though the answer was lost");
