@@ -3,7 +3,6 @@
 use actions::{SeatWish, Togetherness};
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
-use domain::AreaId;
 use domain::MAX_TICKETS_PER_ORDER;
 use domain::error::Fields;
 use domain::plan::{Length, Place, Plan, Point, SeatKind};

@@ -21,7 +21,7 @@ use crate::functions::routers;
 use crate::local_cloud::{credentials, parameters};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 18] = [
+const TAGS: [(&str, &str); 19] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
