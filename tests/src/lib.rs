@@ -8,4 +8,5 @@ mod crashes;
 mod flows;
 mod lambda;
 mod races;
+mod second_factor;
 mod table;

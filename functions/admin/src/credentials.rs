@@ -9,7 +9,7 @@ use payments::{CredentialCheck, GatewayError, credentials_name};
 use serde_json::Value;
 use store::limit::QUARTER;
 use store::{Failure, Limit, OnRefused};
-use web::{Admin, Answer, Json, Path, Refuses, Shared};
+use web::{Admin, Answer, Json, Path, Recent, Refuses, Shared};
 
 use crate::form::{EnteredCredentials, field_error};
 use crate::view::GatewayView;
@@ -38,7 +38,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 
 async fn replace(
     Shared(state): Shared<State>,
-    admin: Admin,
+    Recent(admin): Recent<Admin>,
     Path(path): Path<AccountPath>,
     Json(EnteredCredentials(credentials)): Json<EnteredCredentials>,
 ) -> Answer<Json<GatewayView>> {

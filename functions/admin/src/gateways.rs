@@ -11,7 +11,7 @@ use payments::credentials_name;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{OnRefused, Once};
-use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Refuses, Shared, based_on};
+use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Recent, Refuses, Shared, based_on};
 
 use crate::view::GatewayView;
 use crate::{AccountPath, State, changed_meanwhile, note};
@@ -151,7 +151,7 @@ async fn update(
 
 async fn delete(
     Shared(state): Shared<State>,
-    admin: Admin,
+    Recent(admin): Recent<Admin>,
     Path(path): Path<AccountPath>,
 ) -> Answer<NoContent> {
     let now = state.clock.now();

@@ -9,7 +9,7 @@ use domain::{Error, OrderId, Result, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Failure, GateError};
-use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Refuses, Shared};
+use web::{Admin, Answer, Json, MaybeJson, Page, Paging, Path, Recent, Refuses, Shared};
 
 use crate::State;
 use crate::task_view::{ClosedTaskView, TaskView};
@@ -97,7 +97,7 @@ async fn list(Shared(state): Shared<State>, admin: Admin, paging: Paging) -> Ans
 
 async fn done(
     Shared(state): Shared<State>,
-    admin: Admin,
+    Recent(admin): Recent<Admin>,
     Path(path): Path<TaskPath>,
     MaybeJson(body): MaybeJson<RefundGivenBack>,
 ) -> Answer<Json<ClosedTaskView>> {

@@ -20,11 +20,15 @@ mod limits;
 mod link;
 mod login;
 mod me;
+mod passkey;
 mod password;
 mod refresh;
 mod register;
+mod second_factor;
 mod sessions;
 mod strength;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tokens;
 
 use std::sync::Arc;
@@ -45,12 +49,16 @@ pub struct State {
     refresh_key: [u8; 32],
     device_key: device::DeviceKey,
     seal: TokenSeal,
+    /// Seals challenges, and the secrets of authenticator apps.
+    factor_seal: TokenSeal,
+    recovery_key: second_factor::RecoveryKey,
+    site: passkey::Site,
     public_keys: Arc<[PublicKey]>,
 }
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_SECRET`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`,
-    /// `MAIL_SECRET` and `TRUSTED_HOPS`.
+    /// `MAIL_SECRET`, `PUBLIC_URL` and `TRUSTED_HOPS`.
     ///
     /// # Errors
     /// If one is missing or wrong, or if the public key of the signing key is not in
@@ -66,6 +74,9 @@ impl State {
             refresh_key: hash_secret.derive("refresh token"),
             device_key: device::DeviceKey::new(hash_secret.derive("device token")),
             seal: TokenSeal::from_env(&boot.env)?,
+            factor_seal: TokenSeal::named(&hash_secret, "second factor"),
+            recovery_key: second_factor::RecoveryKey(hash_secret.derive("recovery code")),
+            site: passkey::Site::new(&boot.env.public_url()?)?,
             public_keys: public_keys.into(),
         })
     }
@@ -83,6 +94,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(me::routes())
         .merge(link::routes())
         .merge(password::routes())
+        .merge(second_factor::routes())
         .merge(keyset::routes())
         .with_state(state)
 }

@@ -18,6 +18,7 @@
 //! last but one with mails to an own address, ask for another address, and see whether the
 //! own address is mailed again.
 
+use domain::second_factor::Proof;
 use domain::user::{Email, LinkPurpose, User};
 use domain::{Error, Result, SessionId, Timestamp};
 use store::limit::{DAY, HOUR, QUARTER};
@@ -38,6 +39,15 @@ const LOGIN_DEVICE: Limit = Limit::exact("login-device", 10, QUARTER);
 /// Wrong passwords on one device in a day, so that a thief of the device gets no more
 /// guesses than a stranger.
 const LOGIN_DEVICE_DAILY: Limit = Limit::exact("login-device-daily", 100, DAY);
+
+/// Wrong second factors for one account from one network.
+const SECOND_HERE: Limit = Limit::exact("second-here", 5, QUARTER);
+/// Wrong second factors on one device that signed in before.
+const SECOND_DEVICE: Limit = Limit::exact("second-device", 5, QUARTER);
+/// Wrong codes of an app for one account, from all networks and by those who know the password: a
+/// hundred of a million, of which three are good at a time. Passkeys and recovery codes are not
+/// guessed, and a known device has no such count.
+const SECOND_ACCOUNT: Limit = Limit::exact("second-account", 100, DAY);
 
 /// Invalid link tokens from one network. A token of 256 bits cannot be guessed, so good
 /// ones are not counted; the limit saves the work that a guessing caller causes.
@@ -124,6 +134,30 @@ impl<'a> Tries<'a> {
                 vec![LOGIN_ACCOUNT.of(&[&self.address])],
             ),
         }
+    }
+
+    /// Checks that no count of wrong second factors is full.
+    ///
+    /// # Errors
+    /// `too_many_tries`.
+    pub(crate) async fn check_second(&self, proof: Proof) -> Result<()> {
+        self.state.store.check_limits(&self.second_counts(proof), self.now).await
+    }
+
+    /// Counts a wrong second factor. Fails as [`Self::check_second`] does if it was one too many.
+    pub(crate) async fn count_second(&self, proof: Proof) -> Result<()> {
+        self.state.store.count(&self.second_counts(proof), self.now).await
+    }
+
+    fn second_counts(&self, proof: Proof) -> Vec<Count> {
+        if let Some(device) = self.device {
+            return vec![SECOND_DEVICE.of(&[&device.suffix()])];
+        }
+        let mut counts = vec![SECOND_HERE.of(&[&self.address, &self.network])];
+        if proof == Proof::Otp {
+            counts.push(SECOND_ACCOUNT.of(&[&self.address]));
+        }
+        counts
     }
 
     /// Counts a mail with a link. False if there were enough: then the address has a link of

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::access::Claims;
 use domain::outbox::Outbox;
+use domain::second_factor::Proof;
 use domain::session::Session;
 use domain::user::{Email, LinkPurpose, User};
 use domain::{Error, Person, Result, TenantId, Timestamp, UserId};
@@ -47,8 +48,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      token, too, if the browser is signed in to the account: an address that was not confirmed \
                      before is then confirmed, and nothing else changes. Without it, password, name, telephone \
                      and all sessions of such an account end: they may be of somebody who registered another \
-                     person's address. `has_password` in the answer says whether to offer choosing one.",
+                     person's address. `has_password` in the answer says whether to offer choosing one. A link is one factor: \
+                     an account with a second one goes on as after its password.",
                 )
+                .refuses(["second_factor_required"])
                 .refuses(["link_invalid", "not_a_member", "changed_meanwhile", "too_many_tries"])
             }),
         )
@@ -146,7 +149,11 @@ async fn redeem(
             // Checked before the link is used up, so that a wrong organiser costs no second mail.
             let mut user = owner(&state, &redemption.token, &purposes, now).await?;
             user.verify_email(now);
-            user.standing(redemption.tenant, None)?;
+            // Who has a second factor is asked for it afterwards.
+            let work = state.work(&user).await?;
+            let has_factor = !state.store.second_factors(user.id).await?.is_empty();
+            let demand = work.demand(if has_factor { &[Proof::Link, Proof::Otp] } else { &[Proof::Link] });
+            user.standing(redemption.tenant, None, &demand)?;
         }
         redeem_once(&state, &redemption.token, &purposes, now).await
     };
@@ -171,7 +178,7 @@ async fn redeem(
         }
         confirmed
     };
-    Ok(Json(state.sign_in(&user, redemption.tenant, &headers, now).await?))
+    Ok(Json(state.sign_in(&user, Proof::Link, redemption.tenant, &headers, now).await?))
 }
 
 /// The session of the browser that opened the link, if it is this user's.

@@ -1,6 +1,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::error::Fields;
+use domain::second_factor::Proof;
 use domain::user::{Email, Password};
 use domain::{Error, TenantId};
 use http::HeaderMap;
@@ -21,9 +22,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  50 from it for any account, within a quarter of an hour, further tries from there are refused \
                  with `too_many_tries`. After 100 failures for an account in a day, from wherever, its password \
                  is refused with `link_needed`. A device that sends the `device_token` of an earlier sign-in is \
-                 counted apart, and a mailed link always signs in.",
+                 counted apart, and a mailed link always signs in. An account with a second factor is refused \
+                 with `second_factor_required` once the password is right: `POST /api/v1/auth/second-factor` \
+                 goes on from there. So is staff without one, for an organiser that requires it.",
             )
-            .refuses(["wrong_credentials", "not_a_member", "link_needed", "too_many_tries"])
+            .refuses(["second_factor_required", "wrong_credentials", "not_a_member", "link_needed", "too_many_tries"])
         }),
     )
 }
@@ -66,7 +69,7 @@ async fn login(
     // Other tries may have failed while this password was checked: of many concurrent
     // guesses, the right one must not get through above the limit.
     tries.check_login().await?;
-    Ok(Json(state.sign_in(&user, login.tenant, &headers, now).await?))
+    Ok(Json(state.sign_in(&user, Proof::Pwd, login.tenant, &headers, now).await?))
 }
 
 fn wrong_credentials() -> Error {

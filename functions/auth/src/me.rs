@@ -84,8 +84,8 @@ async fn show(Shared(state): Shared<State>, buyer: Buyer) -> Answer<Json<Profile
 }
 
 async fn profile(state: &State, user: &User, buyer: &Buyer) -> Answer<Json<Profile>> {
-    let workplaces = state.workplaces(user).await?;
-    Ok(Json(Profile::new(user, standing(buyer), workplaces)))
+    let work = state.work(user).await?;
+    Ok(Json(Profile::new(user, standing(buyer), work.workplaces)))
 }
 
 fn standing(buyer: &Buyer) -> ActingRole {

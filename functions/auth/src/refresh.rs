@@ -21,7 +21,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `refresh_reused`, because somebody else has a copy. What never was a token of the session \
                  changes nothing.",
             )
-            .refuses(["not_a_member", "refresh_reused", "session_over"])
+            .refuses(["not_a_member", "refresh_reused", "session_over", "second_factor_required"])
         }),
     )
 }
@@ -46,23 +46,27 @@ async fn refresh(
     let (hash, next) = (token.hash(), token.next(&state.refresh_key));
     let now = state.clock.now();
     // A request that loses the race to replace the token reads again, and finds it just
-    // replaced.
-    for _ in 0..2 {
+    // replaced, or that the user proved something meanwhile.
+    for _ in 0..3 {
         let (user, session) =
             try_join(state.store.user(token.user), state.store.session(token.user, token.session)).await?;
         let (Some(user), Some(session)) = (user, session) else { return Err(over().into()) };
         match session.judge(&hash, user.session_epoch, now) {
             Refresh::Rotate => {
-                let standing = user.standing(request.tenant, session.tenant)?;
+                let work = state.work(&user).await?;
+                let standing =
+                    user.standing(request.tenant, session.tenant, &work.demand(&session.proofs))?;
                 state.remember(&user, request.tenant, now).await?;
                 let rotated = session.rotated(next.hash(), standing.tenant, now);
-                if was_done(state.store.rotate_session(&rotated, &hash).await)? {
-                    return Ok(Json(state.tokens(&user, standing, &next, now).await?));
+                if was_done(state.store.rotate_session(&rotated, &session).await)? {
+                    return Ok(Json(state.tokens(&user, standing, work.workplaces, &rotated, &next, now)?));
                 }
             }
             Refresh::Repeat => {
-                let standing = user.standing(request.tenant, session.tenant)?;
-                return Ok(Json(state.tokens(&user, standing, &next, now).await?));
+                let work = state.work(&user).await?;
+                let standing =
+                    user.standing(request.tenant, session.tenant, &work.demand(&session.proofs))?;
+                return Ok(Json(state.tokens(&user, standing, work.workplaces, &session, &next, now)?));
             }
             Refresh::Unknown if !token.leads_to(&session.refresh_hash, &state.refresh_key) => {
                 return Err(over().into());

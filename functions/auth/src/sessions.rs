@@ -2,6 +2,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
 use axum::response::NoContent;
 use domain::access::Role;
+use domain::second_factor::has_two_factors;
 use domain::session::Session;
 use domain::{Error, SessionId, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
@@ -107,6 +108,8 @@ struct SessionEntry {
     expires_at: Timestamp,
     /// The `User-Agent` header of the sign-in, at most 200 characters; empty if there was none.
     user_agent: String,
+    /// True if it was opened with a second factor.
+    two_factors: bool,
     /// True for the session of the request's own access token.
     current: bool,
 }
@@ -126,6 +129,7 @@ async fn list(
         last_used_at: session.last_used_at,
         expires_at: session.expires_at,
         user_agent: session.user_agent,
+        two_factors: has_two_factors(&session.proofs),
         current: session.id == buyer.session,
     };
     Ok(Json(Page::new(live.map(entry).collect(), page.last)))

@@ -1,12 +1,13 @@
 //! The access tokens and refresh tokens of sessions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::access::{Claims, MAX_NAMED_WORKPLACES, Role, Workplace};
+use domain::second_factor::Proof;
 use domain::session::{self, Session};
-use domain::user::{ActingRole, User};
+use domain::user::{ActingRole, Demand, User};
 use domain::{Error, Result, SessionId, TenantId, Timestamp, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, header};
@@ -111,6 +112,11 @@ pub(crate) fn random() -> Result<[u8; 32]> {
     Ok(secret)
 }
 
+/// [`random`] in base64url.
+pub(crate) fn random_text() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random()?))
+}
+
 /// Reads a secret from base64url. `None` unless it has 32 bytes.
 pub(crate) fn parse_secret(text: &str) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
@@ -122,17 +128,45 @@ pub(crate) fn hash(secret: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret))
 }
 
+/// A new access token of a session, whose refresh token stays.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct NewAccess {
+    /// The access token, a JWT. Send it as `Authorization: Bearer <access_token>`.
+    access_token: String,
+    /// Always `bearer`.
+    token_type: TokenType,
+    /// Seconds until the access token expires.
+    expires_in: u32,
+}
+
+/// The organisers that a user works for.
+pub(crate) struct Work {
+    /// Each with its name and the user's role.
+    pub(crate) workplaces: Vec<Workplace>,
+    /// Those whose staff signs in with a second factor.
+    strict: BTreeSet<TenantId>,
+}
+
+impl Work {
+    /// What the organisers demand of a session whose user gave these `proofs`.
+    pub(crate) fn demand<'a>(&'a self, proofs: &'a [Proof]) -> Demand<'a> {
+        Demand { strict: &self.strict, proofs }
+    }
+}
+
 impl State {
-    /// Starts a session for `user`, after the caller checked the password or link, and
-    /// remembers the tenant that was `asked` for.
-    pub(crate) async fn sign_in(
+    /// Starts a session for `user`, after the caller checked the `proofs`, and remembers the tenant
+    /// that was `asked` for.
+    pub(crate) async fn start(
         &self,
         user: &User,
+        proofs: &[Proof],
         asked: Option<TenantId>,
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<SignedIn> {
-        let standing = user.standing(asked, None)?;
+        let work = self.work(user).await?;
+        let standing = user.standing(asked, None, &work.demand(proofs))?;
         self.remember(user, asked, now).await?;
         let token = RefreshToken::random(user.id, SessionId::generate(now))?;
         let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -145,11 +179,13 @@ impl State {
             previous_hash: None,
             last_used_at: now,
             created_at: now,
+            authenticated_at: Some(now),
+            proofs: proofs.to_vec(),
             expires_at: session::session_end(now),
             user_agent: session::user_agent(agent),
         };
         self.store.start_session(&session).await?;
-        self.tokens(user, standing, &token, now).await
+        self.tokens(user, standing, work.workplaces, &session, &token, now)
     }
 
     /// Stores the tenant that the user chose, so that the next sign-in acts for it, too.
@@ -164,29 +200,65 @@ impl State {
         Ok(())
     }
 
-    /// The organisers that the user works for, with their names and the user's roles.
-    pub(crate) async fn workplaces(&self, user: &User) -> Result<Vec<Workplace>> {
-        let tenants: Vec<TenantId> = user.staff.keys().copied().collect();
-        let names: HashMap<_, _> =
-            self.store.tenants(&tenants).await?.into_iter().map(|tenant| (tenant.id, tenant.name)).collect();
+    /// The organisers that the user works for. What they demand may be a second old.
+    pub(crate) async fn work(&self, user: &User) -> Result<Work> {
+        let ids: Vec<TenantId> = user.staff.keys().copied().collect();
+        let tenants: HashMap<_, _> =
+            self.store.tenants(&ids).await?.into_iter().map(|tenant| (tenant.id, tenant)).collect();
         let workplace = |(&tenant, &role): (&TenantId, &Role)| {
-            let name = names.get(&tenant).cloned().unwrap_or_default();
+            let name = tenants.get(&tenant).map(|tenant| tenant.name.clone()).unwrap_or_default();
             Workplace { tenant, name, role }
         };
-        Ok(user.staff.iter().map(workplace).collect())
+        let strict = tenants.values().filter(|tenant| tenant.requires_second_factor).map(|tenant| tenant.id);
+        Ok(Work { workplaces: user.staff.iter().map(workplace).collect(), strict: strict.collect() })
     }
 
     /// The answer with `refresh_token` and a new access token.
-    pub(crate) async fn tokens(
+    pub(crate) fn tokens(
         &self,
         user: &User,
         standing: ActingRole,
+        workplaces: Vec<Workplace>,
+        session: &Session,
         refresh_token: &RefreshToken,
         now: Timestamp,
     ) -> Result<SignedIn> {
-        let workplaces = self.workplaces(user).await?;
+        Ok(SignedIn {
+            access_token: self.access_token(user, standing, &workplaces, session, now)?,
+            token_type: TokenType::Bearer,
+            expires_in: ACCESS_TOKEN_SECONDS,
+            refresh_token: refresh_token.text(),
+            device_token: self.device_key.token(user, refresh_token.session, now),
+            user: Profile::new(user, standing, workplaces),
+        })
+    }
+
+    /// A new access token of a session.
+    pub(crate) async fn new_access(
+        &self,
+        user: &User,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<NewAccess> {
+        let work = self.work(user).await?;
+        let standing = user.standing(None, session.tenant, &work.demand(&session.proofs))?;
+        Ok(NewAccess {
+            access_token: self.access_token(user, standing, &work.workplaces, session, now)?,
+            token_type: TokenType::Bearer,
+            expires_in: ACCESS_TOKEN_SECONDS,
+        })
+    }
+
+    fn access_token(
+        &self,
+        user: &User,
+        standing: ActingRole,
+        workplaces: &[Workplace],
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<String> {
         let is_elsewhere = |workplace: &&Workplace| Some(workplace.tenant) != standing.tenant;
-        let claims = Claims {
+        self.signer.sign(&Claims {
             user: user.id,
             email: user.email.as_str().to_owned(),
             email_verified: user.email_verified_at.is_some(),
@@ -194,18 +266,12 @@ impl State {
             role: standing.role,
             tenant: standing.tenant,
             workplaces: workplaces.iter().filter(is_elsewhere).take(MAX_NAMED_WORKPLACES).cloned().collect(),
-            session: refresh_token.session,
+            session: session.id,
+            auth_time: session.authenticated_at.map(Timestamp::as_second),
+            amr: session.proofs.clone(),
             iat: now.as_second(),
             exp: now.as_second() + i64::from(ACCESS_TOKEN_SECONDS),
             iss: web::ISSUER.to_owned(),
-        };
-        Ok(SignedIn {
-            access_token: self.signer.sign(&claims)?,
-            token_type: TokenType::Bearer,
-            expires_in: ACCESS_TOKEN_SECONDS,
-            refresh_token: refresh_token.text(),
-            device_token: self.device_key.token(user, refresh_token.session, now),
-            user: Profile::new(user, standing, workplaces),
         })
     }
 }

@@ -7,7 +7,7 @@ use domain::error::Fields;
 use domain::event::{Event, EventStatus, PricedEvent};
 use domain::{Error, EventId, Result, TenantId, Timestamp};
 use store::{OnRefused, StoredEvent};
-use web::{Answer, EventPath, Json, Organizer, Path, Refuses, Shared};
+use web::{Answer, EventPath, Json, Organizer, Path, Recent, Refuses, Shared};
 
 use crate::State;
 use crate::view::EventView;
@@ -96,7 +96,7 @@ async fn postpone(
 
 async fn cancel(
     Shared(state): Shared<State>,
-    organizer: Organizer,
+    Recent(organizer): Recent<Organizer>,
     Path(path): Path<EventPath>,
 ) -> Answer<Json<EventWithWarnings>> {
     Ok(Json(state.call_off(organizer.tenant, path.id, EventStatus::Cancelled).await?))

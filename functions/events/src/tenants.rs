@@ -5,6 +5,7 @@ use aide::axum::routing::{get_with, post_with};
 use domain::colour::Colour;
 use domain::error::Fields;
 use domain::event::{ADDRESS_PATTERN, check_address};
+use domain::second_factor::two_factors_needed;
 use domain::tenant::{LegalInfo, Tenant, check_reserved, tenant_not_found};
 use domain::text::{Line, Phone};
 use domain::user::Email;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                         )
                         .refuses(["changed_meanwhile", "refused_fields", "too_many_decimals"])
                         .refuses(["slug_taken", "too_many_slugs"])
+                        .refuses(["recent_sign_in_required", "second_factor_required"])
                 }),
         )
 }
@@ -99,6 +101,9 @@ struct TenantView {
     /// The versions of the policies that hold.
     #[serde(default)]
     policies: PolicyVersionsView,
+    /// True if staff must sign in with a second factor to have a role here.
+    #[serde(default)]
+    requires_second_factor: bool,
     /// When the tenant was created.
     created_at: Timestamp,
     /// Counts changes, from 1. A change can name the version that it is based on.
@@ -125,6 +130,7 @@ impl From<Tenant> for TenantView {
             time_zone: tenant.time_zone,
             language: tenant.language,
             policies: tenant.policies.into(),
+            requires_second_factor: tenant.requires_second_factor,
             created_at: tenant.created_at,
             version: tenant.version,
         }
@@ -231,6 +237,9 @@ struct TenantChanges {
     /// The language of mails that new events get, or `null` for Spanish.
     #[serde(default, deserialize_with = "nullable")]
     language: Option<Option<Language>>,
+    /// True to have staff sign in with a second factor; roles that were given out before end
+    /// within 15 minutes. Needs a recent sign-in; to turn it on, one with a second factor.
+    requires_second_factor: Option<bool>,
 }
 
 async fn create(
@@ -278,6 +287,10 @@ async fn update(
 ) -> Answer<Json<TenantWithWarnings>> {
     let before = state.tenant(admin.tenant).await?;
     based_on(changes.version, before.version)?;
+    let strict = changes.requires_second_factor.unwrap_or(before.requires_second_factor);
+    if strict != before.requires_second_factor {
+        may_demand(&admin, strict, state.clock.now())?;
+    }
     let mut fields = Fields::new();
     let currency = changes.currency.unwrap_or(before.currency);
     fields.rule(
@@ -303,6 +316,7 @@ async fn update(
             None => before.time_zone,
         },
         language: changes.language.unwrap_or(before.language),
+        requires_second_factor: strict,
         version: before.version + 1,
         ..before
     };
@@ -318,6 +332,18 @@ async fn update(
     state.store.update_tenant(&after).await?;
     let warnings = after.accent.and_then(too_pale).into_iter().collect();
     Ok(Json(TenantWithWarnings { tenant: after.into(), warnings }))
+}
+
+/// Checks that the admin may change whether staff needs a second factor. Who turns it on has one, or
+/// would be shut out with the next token.
+fn may_demand(admin: &Admin, strict: bool, now: Timestamp) -> Result<()> {
+    admin.claims.signed_in_recently(now)?;
+    if strict && !admin.claims.has_two_factors() {
+        return Err(two_factors_needed(
+            "First add a second factor of your own at `/api/v1/auth/me/factors`, and sign in with it.",
+        ));
+    }
+    Ok(())
 }
 
 impl State {

@@ -7,7 +7,7 @@ use domain::{Error, EventId, MAX_TICKETS_PER_ORDER, Result, TicketId, Timestamp}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, GateError, StoredEvent};
-use web::{Answer, Json, Organizer, Path, Refuses, Shared, formatted};
+use web::{Answer, Json, Organizer, Path, Recent, Refuses, Shared, formatted};
 
 use crate::view::OrderView;
 use crate::{OrderPath, State};
@@ -74,7 +74,7 @@ fn not_found() -> Error {
 
 async fn refund(
     Shared(state): Shared<State>,
-    organizer: Organizer,
+    Recent(organizer): Recent<Organizer>,
     Path(path): Path<OrderPath>,
     Json(request): Json<Refund>,
 ) -> Answer<Json<RefundedOrder>> {

@@ -15,6 +15,28 @@ function mailed(fields, label, submit) {
   return place;
 }
 
+// Does the first step of a sign-in, and asks in `place` for a second factor if the account has one.
+// Resolves with the tokens.
+function inTwoSteps(place, first) {
+  return first().catch(problem => {
+    if (!problem.challenge) throw problem;
+    return new Promise(resolve => place.replaceChildren(...secondStep(problem, resolve)));
+  });
+}
+
+function secondStep({ challenge, passkey }, done) {
+  const answer = async proof => done(await send("/auth/second-factor", { method: "POST", body: onThisDevice({ challenge, ...proof }) }));
+  const code = field("code", words.secondCode, { autocomplete: "one-time-code", maxlength: 40 });
+  const byCode = form([code], words.goOn, values =>
+    answer(/^[0-9 ]{6,8}$/.test(values.code) ? { code: values.code } : { recovery_code: values.code }));
+  if (!passkey || !window.PublicKeyCredential?.parseRequestOptionsFromJSON) return [byCode];
+  const byPasskey = form([], words.usePasskey, async () => {
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(passkey);
+    await answer({ assertion: (await navigator.credentials.get({ publicKey })).toJSON() });
+  });
+  return [byPasskey, byCode];
+}
+
 function signInPage(visit) {
   const token = visit.takeToken();
   // Mail scanners open links, too: only the user's click redeems the token.
@@ -22,10 +44,11 @@ function signInPage(visit) {
     return box(words.signIn, h("p", {}, words.linkReady), redeeming(token, words.linkUse), links(["#/sign-in", words.newLink]));
   }
   const password = field("password", words.password, { type: "password", autocomplete: "current-password", maxlength: 128 });
-  const byPassword = form([emailField(), password], words.signIn, async values => {
-    signedIn(await send("/auth/login", { method: "POST", body: onThisDevice(values) }));
+  const byPassword = h("div");
+  byPassword.append(form([emailField(), password], words.signIn, async values => {
+    signedIn(await inTwoSteps(byPassword, () => send("/auth/login", { method: "POST", body: onThisDevice(values) })));
     goOn();
-  });
+  }));
   const byLink = h("a", { class: "button wide", href: "#/sign-in/link" }, words.byLink);
   return box(words.signIn, byPassword, h("p", {}, byLink), links(["#/reset-password", words.forgot], toRegister));
 }
@@ -35,7 +58,7 @@ function signInPage(visit) {
 function redeeming(token, label) {
   const place = h("div");
   place.append(form([], label, async () => {
-    const answer = await post("/auth/magic-link/redeem", { token });
+    const answer = await inTwoSteps(place, () => post("/auth/magic-link/redeem", { token }));
     signedIn(answer);
     if (answer.user.has_password) goOn();
     else place.replaceChildren(h("p", { class: "note", role: "status" }, words.noPassword),

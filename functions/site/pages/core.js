@@ -37,7 +37,8 @@ class Problem extends Error {
   constructor(status, body) {
     const code = body?.code;
     super((lang === "es" && spanishProblems[code]) || body?.detail || words.failed);
-    Object.assign(this, { status, code, fields: body?.errors ?? [], alternatives: body?.alternatives ?? [], policies: body?.policies });
+    const { challenge, passkey, policies } = body ?? {};
+    Object.assign(this, { status, code, challenge, passkey, policies, fields: body?.errors ?? [], alternatives: body?.alternatives ?? [] });
   }
 }
 

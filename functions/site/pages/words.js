@@ -6,7 +6,7 @@ const locale = preferred.toLowerCase().startsWith(lang) ? preferred : lang;
 document.documentElement.lang = lang;
 
 const spanish = {
-  programme: "Cartelera", tickets: "Mis entradas", orders: "Mis compras", ticketsShort: "Entradas", ordersShort: "Compras", signIn: "Entrar", signOut: "Salir",
+  programme: "Cartelera", tickets: "Mis entradas", orders: "Mis compras", ticketsShort: "Entradas", ordersShort: "Compras", signIn: "Entrar", signOut: "Salir", secondCode: "Código de tu aplicación, o de recuperación", usePasskey: "Usar mi llave de acceso",
   skip: "Saltar al contenido", loading: "Cargando…", retry: "Reintentar", back: "Volver a la cartelera",
   notFound: "Esta página no existe.", offline: "No hay conexión con la taquilla. Revisa tu red e inténtalo otra vez.",
   failed: "Algo salió mal. Inténtalo otra vez.", wrongFields: "Revisa lo que escribiste.",
@@ -71,7 +71,7 @@ const spanish = {
 };
 
 const english = {
-  programme: "What's on", tickets: "My tickets", orders: "My orders", ticketsShort: "Tickets", ordersShort: "Orders", signIn: "Sign in", signOut: "Sign out",
+  programme: "What's on", tickets: "My tickets", orders: "My orders", ticketsShort: "Tickets", ordersShort: "Orders", signIn: "Sign in", signOut: "Sign out", secondCode: "Code of your app, or a recovery code", usePasskey: "Use my passkey",
   skip: "Skip to content", loading: "Loading…", retry: "Try again", back: "Back to what's on",
   notFound: "There is no such page.", offline: "The box office cannot be reached. Check your network and try again.",
   failed: "Something went wrong. Please try again.", wrongFields: "Please check what you typed.",

@@ -13,6 +13,7 @@ use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequ
 use domain::search::{Entry, Index};
 use domain::seat::SeatState;
 use domain::text::{Line, Paragraph};
+use domain::user::Demand;
 use domain::{EventId, QuoteId};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -248,7 +249,7 @@ async fn everybody_can_sign_in_as_what_they_are(house: &TestStore) {
             house.store.user_by_email(&house.fingerprints, &email).await.expect("read").expect(login.email);
         let hash = user.password_hash.clone().expect("a password");
         Argon2::default().verify_password(logins.password.as_bytes(), hash.0.as_str()).expect("the password");
-        let standing = user.standing(None, None).expect("a standing");
+        let standing = user.standing(None, None, &Demand::NONE).expect("a standing");
         assert_eq!(standing.role, login.works.map_or(Role::User, |(_, role)| role));
         assert_eq!(standing.tenant, login.works.map(|(tenant, _)| tenant));
     }

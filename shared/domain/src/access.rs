@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, OwnAddress, Person, Result, SessionId, TenantId, UserId};
+use crate::second_factor::{Proof, RECENT, has_two_factors};
+use crate::{Error, OwnAddress, Person, Result, SessionId, TenantId, Timestamp, UserId};
 
 /// The role of a user. Every user has at least [`Role::User`]; the other roles hold within one
 /// tenant.
@@ -109,6 +110,13 @@ pub struct Claims {
     /// The session that the token belongs to.
     #[serde(rename = "sid")]
     pub session: SessionId,
+    /// When the user last proved to be the owner of the account, in seconds since 1970 (OpenID
+    /// Connect). Absent in sessions from before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// How the user proved it (RFC 8176).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<Proof>,
     /// Issued at, in seconds since 1970 (RFC 7519).
     pub iat: i64,
     /// Expires at, in seconds since 1970.
@@ -134,6 +142,30 @@ impl Claims {
     /// The user as others see them, such as on a transfer.
     pub fn person(&self) -> Person {
         Person { email: self.email.clone(), name: self.name.clone() }
+    }
+
+    /// True if the user signed in with a second factor.
+    pub fn has_two_factors(&self) -> bool {
+        has_two_factors(&self.amr)
+    }
+
+    /// Checks that the user signed in within the last [`RECENT`] minutes, or proved since to be still
+    /// there: a browser that somebody left open must not be enough for what cannot be taken back.
+    ///
+    /// # Errors
+    /// `recent_sign_in_required`, with where to prove it.
+    pub fn signed_in_recently(&self, now: Timestamp) -> Result<()> {
+        let since = self.auth_time.map(|at| now.as_second().saturating_sub(at));
+        if since.is_some_and(|seconds| seconds <= RECENT.as_secs()) {
+            return Ok(());
+        }
+        Err(Error::forbidden(
+            "recent_sign_in_required",
+            "You signed in too long ago for this. Send your password or second factor to \
+             `POST /api/v1/auth/reauthenticate`, or sign in again, and repeat the request with the new access token.",
+        )
+        .with("max_age_seconds", RECENT.as_secs())
+        .with("reauthenticate", "/api/v1/auth/reauthenticate"))
     }
 
     /// The tenant for which the caller has `permission`.
@@ -175,17 +207,16 @@ pub fn email_unverified() -> Error {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::UserId;
+    use crate::testing::at;
 
-    #[test]
-    fn a_refusal_names_where_the_caller_has_the_role() {
-        let now = Timestamp::UNIX_EPOCH;
-        let workplace =
-            |name: &str, role| Workplace { tenant: TenantId::generate(now), name: name.to_owned(), role };
-        let claims = Claims {
+    fn workplace(name: &str, role: Role) -> Workplace {
+        Workplace { tenant: TenantId::generate(at(0)), name: name.to_owned(), role }
+    }
+
+    fn claims() -> Claims {
+        let now = at(0);
+        Claims {
             user: UserId::generate(now),
             email: "ana@example.com".to_owned(),
             email_verified: true,
@@ -194,10 +225,28 @@ mod tests {
             tenant: Some(TenantId::generate(now)),
             workplaces: vec![workplace("Faroles", Role::Coordinator), workplace("Mareas", Role::Admin)],
             session: SessionId::generate(now),
+            auth_time: None,
+            amr: Vec::new(),
             iat: 0,
             exp: 900,
             iss: "taquilla".to_owned(),
-        };
+        }
+    }
+
+    #[test]
+    fn who_signed_in_half_an_hour_ago_is_recent_and_who_did_at_no_known_time_is_not() {
+        let old = claims();
+        let new = Claims { auth_time: Some(at(0).as_second()), ..old.clone() };
+        let code =
+            |claims: &Claims, second| claims.signed_in_recently(at(second)).map_err(|error| error.code());
+        assert_eq!((code(&new, 0), code(&new, 1800)), (Ok(()), Ok(())));
+        assert_eq!(code(&new, 1801), Err("recent_sign_in_required"));
+        assert_eq!(code(&old, 0), Err("recent_sign_in_required"));
+    }
+
+    #[test]
+    fn a_refusal_names_where_the_caller_has_the_role() {
+        let claims = claims();
         assert_eq!(claims.require(Permission::ScanTickets).ok(), claims.tenant);
         let refused = claims.require(Permission::ManageTenant).expect_err("refused");
         assert_eq!(refused.members()["workplaces"], serde_json::json!([claims.workplaces[1]]));

@@ -57,6 +57,7 @@ pub mod qr;
 pub mod refund_task;
 pub mod search;
 pub mod seat;
+pub mod second_factor;
 pub mod series;
 pub mod session;
 pub mod staff;

@@ -10,6 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::second_factor::Proof;
 use crate::{SessionId, TenantId, UserId};
 
 /// How long a token that was just replaced counts as a retry, in seconds: enough for a phone that
@@ -42,6 +43,12 @@ pub struct Session {
     pub last_used_at: Timestamp,
     /// When the user signed in.
     pub created_at: Timestamp,
+    /// When the user last proved to be the owner of the account. Absent in sessions from before that
+    /// was noted, which count as old.
+    pub authenticated_at: Option<Timestamp>,
+    /// How the user proved it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<Proof>,
     /// When the session ends unless it is used before.
     pub expires_at: Timestamp,
     /// The browser or app, as its `User-Agent` header names it.
@@ -91,6 +98,16 @@ impl Session {
         if lately { Refresh::Repeat } else { Refresh::Reused }
     }
 
+    /// The session after its user proved `proof` at `now`. A proof of before keeps counting.
+    #[must_use]
+    pub fn proved(&self, proof: Proof, now: Timestamp) -> Self {
+        let mut proofs = self.proofs.clone();
+        if !proofs.contains(&proof) {
+            proofs.push(proof);
+        }
+        Self { authenticated_at: Some(now), proofs, ..self.clone() }
+    }
+
     /// The session after its token was replaced by the one with the hash `next`.
     #[must_use]
     pub fn rotated(&self, next: String, tenant: Option<TenantId>, now: Timestamp) -> Self {
@@ -130,6 +147,8 @@ mod tests {
             previous_hash: None,
             last_used_at: at(0),
             created_at: at(0),
+            authenticated_at: Some(at(0)),
+            proofs: vec![Proof::Pwd],
             expires_at: session_end(at(0)),
             user_agent: String::new(),
         }
@@ -156,6 +175,14 @@ mod tests {
         assert_eq!(session.judge("a", 4, at(5)), Refresh::Over);
         let used = session.rotated("b".to_owned(), None, at(1000));
         assert!(used.is_live(at(SESSION_SECONDS)));
+    }
+
+    #[test]
+    fn what_was_proved_outlives_a_refresh_but_is_no_newer_by_it() {
+        let session = session().proved(Proof::Otp, at(50)).proved(Proof::Otp, at(60));
+        let rotated = session.rotated("b".to_owned(), None, at(1000));
+        assert_eq!(rotated.authenticated_at, Some(at(60)));
+        assert_eq!(rotated.proofs, [Proof::Pwd, Proof::Otp]);
     }
 
     #[test]

@@ -104,6 +104,9 @@ pub struct Tenant {
     /// The versions of its policies that hold.
     #[serde(default, skip_serializing_if = "PolicyVersions::is_none")]
     pub policies: PolicyVersions,
+    /// True if a role in the tenant needs a sign-in with a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requires_second_factor: bool,
     /// When the tenant was created.
     pub created_at: Timestamp,
     /// Counts changes; a change names the version that it is based on.
@@ -155,6 +158,7 @@ impl Tenant {
             time_zone: None,
             language: None,
             policies: PolicyVersions::default(),
+            requires_second_factor: false,
             created_at: now,
             version: 1,
         }

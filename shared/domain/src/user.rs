@@ -1,7 +1,7 @@
 //! Users: their address, the rules for their password, and their roles in tenants.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{Role, email_unverified};
 use crate::error::Fields;
+use crate::second_factor::{Proof, has_two_factors, two_factors_needed};
 use crate::text::plain;
 use crate::{Error, Language, Result, TenantId, UserId};
 
@@ -294,6 +295,24 @@ pub struct ActingRole {
     pub tenant: Option<TenantId>,
 }
 
+/// What tenants demand of a session before it has a role there, and what it has.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand<'a> {
+    /// The tenants whose staff signs in with two factors.
+    pub strict: &'a BTreeSet<TenantId>,
+    /// What the session's user proved.
+    pub proofs: &'a [Proof],
+}
+
+impl Demand<'_> {
+    /// The demand where no tenant has one.
+    pub const NONE: Demand<'static> = Demand { strict: &BTreeSet::new(), proofs: &[] };
+
+    fn is_met(&self, tenant: TenantId) -> bool {
+        !self.strict.contains(&tenant) || has_two_factors(self.proofs)
+    }
+}
+
 impl ActingRole {
     /// A buyer, who has no role in a tenant.
     pub const BUYER: Self = Self { role: Role::User, tenant: None };
@@ -362,8 +381,13 @@ impl User {
     /// still works there; else in the tenant chosen last; else in any that there is; else a buyer.
     ///
     /// Roles need a confirmed address: the user who registered it first need not be the person who
-    /// was meant.
-    pub fn standing(&self, asked: Option<TenantId>, before: Option<TenantId>) -> Result<ActingRole> {
+    /// was meant. In tenants that `demand` names, they need a session with two factors, too.
+    pub fn standing(
+        &self,
+        asked: Option<TenantId>,
+        before: Option<TenantId>,
+        demand: &Demand<'_>,
+    ) -> Result<ActingRole> {
         let in_tenant =
             |tenant: TenantId| Some(ActingRole { role: *self.staff.get(&tenant)?, tenant: Some(tenant) });
         let verified = self.email_verified_at.is_some();
@@ -374,10 +398,18 @@ impl User {
                     "You do not work for this organiser. Sign in without `tenant`, or ask the organiser to invite you.",
                 )
             })?;
-            return if verified { Ok(standing) } else { Err(email_unverified()) };
+            return match (verified, demand.is_met(tenant)) {
+                (false, _) => Err(email_unverified()),
+                (true, true) => Ok(standing),
+                (true, false) => Err(two_factors_needed(
+                    "This organiser's staff signs in with a second factor. Sign in without `tenant`, add one at \
+                     `/api/v1/auth/me/factors`, then sign in again with it.",
+                )),
+            };
         }
-        let any = || self.staff.keys().next().copied();
-        let standing = [before, self.last_tenant].into_iter().flatten().find_map(in_tenant);
+        let any = || self.staff.keys().copied().find(|tenant| demand.is_met(*tenant));
+        let chosen = [before, self.last_tenant].into_iter().flatten().filter(|tenant| demand.is_met(*tenant));
+        let standing = chosen.into_iter().find_map(in_tenant);
         let standing = standing.or_else(|| any().and_then(in_tenant));
         Ok(standing.filter(|_| verified).unwrap_or(ActingRole::BUYER))
     }
@@ -509,25 +541,25 @@ mod tests {
         let codes = |result: Result<ActingRole>| result.map_err(|error| error.code());
         let mut user = user();
         user.verify_email(now());
-        assert_eq!(codes(user.standing(None, None)), Ok(ActingRole::BUYER));
+        assert_eq!(codes(user.standing(None, None, &Demand::NONE)), Ok(ActingRole::BUYER));
 
         user.set_role(b, Some(Role::Scanner)).expect("room");
-        assert_eq!(codes(user.standing(None, None)), at(Role::Scanner, b));
+        assert_eq!(codes(user.standing(None, None, &Demand::NONE)), at(Role::Scanner, b));
 
         user.set_role(a, Some(Role::Admin)).expect("room");
         assert_eq!(
-            codes(user.standing(None, None)),
+            codes(user.standing(None, None, &Demand::NONE)),
             at(Role::Scanner, b),
             "a second workplace changes nothing"
         );
-        assert_eq!(codes(user.standing(None, Some(a))), at(Role::Admin, a));
-        assert_eq!(codes(user.standing(Some(b), Some(a))), at(Role::Scanner, b));
-        assert_eq!(codes(user.standing(Some(foreign), Some(a))), Err("not_a_member"));
+        assert_eq!(codes(user.standing(None, Some(a), &Demand::NONE)), at(Role::Admin, a));
+        assert_eq!(codes(user.standing(Some(b), Some(a), &Demand::NONE)), at(Role::Scanner, b));
+        assert_eq!(codes(user.standing(Some(foreign), Some(a), &Demand::NONE)), Err("not_a_member"));
         user.last_tenant = Some(a);
-        assert_eq!(codes(user.standing(None, None)), at(Role::Admin, a), "chosen last");
+        assert_eq!(codes(user.standing(None, None, &Demand::NONE)), at(Role::Admin, a), "chosen last");
 
         user.set_role(a, None).expect("always");
-        assert_eq!(codes(user.standing(None, Some(a))), at(Role::Scanner, b), "what is left");
+        assert_eq!(codes(user.standing(None, Some(a), &Demand::NONE)), at(Role::Scanner, b), "what is left");
     }
 
     #[test]
@@ -535,8 +567,11 @@ mod tests {
         let [tenant] = tenants();
         let mut user = user();
         user.set_role(tenant, Some(Role::Organizer)).expect("room");
-        assert_eq!(user.standing(None, Some(tenant)).expect("a buyer"), ActingRole::BUYER);
-        assert_eq!(user.standing(Some(tenant), None).expect_err("refused").code(), "email_unverified");
+        assert_eq!(user.standing(None, Some(tenant), &Demand::NONE).expect("a buyer"), ActingRole::BUYER);
+        assert_eq!(
+            user.standing(Some(tenant), None, &Demand::NONE).expect_err("refused").code(),
+            "email_unverified"
+        );
     }
 
     #[test]
@@ -569,5 +604,25 @@ mod tests {
         user.change_password(PasswordHash("the owner's".to_owned()));
         user.claim(now());
         assert_eq!((user.password_hash.is_some(), user.session_epoch), (true, 2));
+    }
+
+    #[test]
+    fn a_strict_tenant_gives_its_role_to_two_factors_only() {
+        let mut user = user();
+        user.verify_email(now());
+        let [strict, other] = tenants();
+        user.set_role(strict, Some(Role::Admin)).expect("a role");
+        let demanding = BTreeSet::from([strict]);
+        let one = Demand { strict: &demanding, proofs: &[Proof::Pwd] };
+        let two = Demand { strict: &demanding, proofs: &[Proof::Pwd, Proof::Otp] };
+        let code = |asked, demand| user.standing(asked, Some(strict), demand).map_err(|error| error.code());
+        assert_eq!(code(Some(strict), &one), Err("second_factor_required"));
+        assert_eq!(code(None, &one), Ok(ActingRole::BUYER), "a buyer all the same");
+        let admin = ActingRole { role: Role::Admin, tenant: Some(strict) };
+        assert_eq!((code(Some(strict), &two), code(None, &two)), (Ok(admin), Ok(admin)));
+        user.set_role(other, Some(Role::Scanner)).expect("a role");
+        let scanner = ActingRole { role: Role::Scanner, tenant: Some(other) };
+        let standing = user.standing(None, Some(strict), &one).expect("a standing");
+        assert_eq!(standing, scanner, "the one that one factor opens");
     }
 }

@@ -39,7 +39,13 @@ impl TokenSeal {
 
     /// Seals under `secret`.
     pub fn new(secret: &Secret) -> Self {
-        Self(XChaCha20Poly1305::new(&secret.derive("mailed token").into()))
+        Self::named(secret, "mailed token")
+    }
+
+    /// Seals under a key that is derived from `secret` for something else than mailed tokens, which
+    /// `name` says. What is given as `email` is then whatever the sealed text belongs to.
+    pub fn named(secret: &Secret, name: &str) -> Self {
+        Self(XChaCha20Poly1305::new(&secret.derive(name).into()))
     }
 
     /// Encrypts `token` for a mail to `email`: it opens for no other address, so
@@ -75,6 +81,8 @@ mod tests {
         assert_eq!(seal.open(&sealed, "ana@example.com").as_deref(), Ok("the token"));
         assert_eq!(seal.open(&sealed, "eva@example.com"), Err(Unsealable));
         assert_eq!(other.open(&sealed, "ana@example.com"), Err(Unsealable));
+        let named = TokenSeal::named(&Secret::new(&"a".repeat(32)).expect("long enough"), "something else");
+        assert_eq!(named.open(&sealed, "ana@example.com"), Err(Unsealable));
         for broken in ["", "AAAA", &sealed[1..], &sealed[..sealed.len() - 2], "not base64!"] {
             assert_eq!(seal.open(broken, "ana@example.com"), Err(Unsealable), "{broken}");
         }

@@ -15,6 +15,7 @@ use domain::gateway_account::GatewayAccount;
 use domain::member::{FeePayment, Member};
 use domain::outbox::Outbox;
 use domain::pricing::{Promotion, SaleStage};
+use domain::second_factor::SecondFactors;
 use domain::series::Series;
 use domain::staff::Invitation;
 use domain::tenant::Tenant;
@@ -44,8 +45,8 @@ macro_rules! versioned {
 }
 
 versioned! {
-    AuditWalk, DiscountRequest, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage, Series,
-    Tenant, User
+    AuditWalk, DiscountRequest, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage,
+    SecondFactors, Series, Tenant, User
 }
 
 /// One page of the items of a partition.

@@ -137,6 +137,21 @@ impl TestApp {
         TestUser::new(email, &self.post("/api/v1/auth/login").json(body).ok().await)
     }
 
+    /// A new access token of the user's session, whose sign-in stays as long ago as it is. Who has to
+    /// have signed in lately signs in again.
+    pub async fn refreshed(&self, person: &TestUser) -> String {
+        let body = json!({"refresh_token": person.refresh_token});
+        let refreshed = self.post("/api/v1/auth/refresh").json(body).ok().await;
+        refreshed["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// The organiser, signed in again now: for tests in which much time has passed.
+    pub async fn again(&self, organizer: &Organizer) -> Organizer {
+        let email = &organizer.person.email;
+        let token = self.sign_in(email, Some(&organizer.tenant)).await.token;
+        Organizer { person: self.sign_in(email, None).await, token, ..organizer.clone() }
+    }
+
     /// Creates a tenant in Colombia and its admin.
     pub async fn organizer(&self, name: &str) -> Organizer {
         self.organizer_in(name, Country::COLOMBIA).await

@@ -56,6 +56,49 @@ impl OperationInput for Buyer {
     }
 }
 
+/// A caller whose token says who it is.
+pub trait HasClaims {
+    /// The claims of the token.
+    fn claims(&self) -> &Claims;
+}
+
+impl HasClaims for Buyer {
+    fn claims(&self) -> &Claims {
+        &self.0
+    }
+}
+
+/// The extension of an operation's description that says that it needs a recent sign-in.
+pub const RECENT_SIGN_IN: &str = "x-recent-sign-in";
+
+/// A caller that signed in within the last half an hour, or proved since to be still there: for what
+/// cannot be taken back, such as money and credentials.
+#[derive(Debug, Clone)]
+pub struct Recent<C>(pub C);
+
+impl<S, C> FromRequestParts<S> for Recent<C>
+where
+    S: Send + Sync,
+    C: HasClaims + FromRequestParts<S, Rejection = Problem>,
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = C::from_request_parts(parts, state).await?;
+        caller.claims().signed_in_recently(TokenVerifier::from_ref(state).now())?;
+        Ok(Self(caller))
+    }
+}
+
+impl<C: OperationInput> OperationInput for Recent<C> {
+    fn operation_input(ctx: &mut GenContext, operation: &mut Operation) {
+        C::operation_input(ctx, operation);
+        operation.extensions.insert(RECENT_SIGN_IN.to_owned(), json!(true));
+        may_refuse(operation, ["recent_sign_in_required"]);
+    }
+}
+
 /// A caller that may be signed in. A token that is sent must still be valid.
 #[derive(Debug, Clone)]
 pub struct MaybeBuyer(pub Option<Claims>);
@@ -95,6 +138,12 @@ macro_rules! staff {
             pub fn note(&self, action: String, subject: String, at: Timestamp) -> AuditNote {
                 let by_email = self.claims.email.clone();
                 AuditNote { tenant_id: self.tenant, by: self.user, by_email, action, subject, at }
+            }
+        }
+
+        impl HasClaims for $name {
+            fn claims(&self) -> &Claims {
+                &self.claims
             }
         }
 

@@ -30,7 +30,9 @@ mod schema;
 mod token;
 mod whole;
 
-pub use access::{Admin, Buyer, Door, MaybeBuyer, Organizer, Supervisor, Viewer};
+pub use access::{
+    Admin, Buyer, Door, HasClaims, MaybeBuyer, Organizer, RECENT_SIGN_IN, Recent, Supervisor, Viewer,
+};
 pub use api::{Api, EventPath, serve};
 /// A handle on the function's own state: axum's `State`, whose name that state has.
 pub use axum::extract::State as Shared;

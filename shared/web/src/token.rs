@@ -54,6 +54,11 @@ impl TokenVerifier {
         Self { keys, clock }
     }
 
+    /// The time by which tokens expire.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The claims of a token that is genuine and not expired.
     pub fn verify(&self, token: &str) -> Result<Claims> {
         self.verify_at(token, self.clock.now())
@@ -94,6 +99,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use domain::access::Role;
+    use domain::second_factor::Proof;
     use domain::{SessionId, UserId};
     use serde_json::json;
 
@@ -115,6 +121,8 @@ mod tests {
             tenant: None,
             workplaces: Vec::new(),
             session: SessionId::generate(now),
+            auth_time: Some(now.as_second()),
+            amr: vec![Proof::Pwd],
             iat: now.as_second(),
             exp: now.as_second() + 900,
             iss: ISSUER.to_owned(),

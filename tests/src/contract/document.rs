@@ -49,6 +49,11 @@ impl Operation {
         self.described["x-order-access"] == true
     }
 
+    /// True if its caller must have signed in lately.
+    pub(super) fn is_recent(&self) -> bool {
+        self.described.get("x-recent-sign-in").is_some()
+    }
+
     /// Its parameters in `place`: `path`, `query` or `header`.
     pub(super) fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
         let parameters = self.described["parameters"].as_array().map_or(&[][..], Vec::as_slice);

@@ -15,6 +15,7 @@ mod parameters;
 mod policies;
 mod problems;
 mod reach;
+mod recent;
 mod routes;
 mod seeds;
 mod texts;

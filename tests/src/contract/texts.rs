@@ -39,15 +39,18 @@ const PARAGRAPHS: [&str; 11] = [
 ];
 /// Fields that people do not read: secrets, and values that machines made. Every text but one
 /// is wrong in them, and the answers say no more.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 13] = [
+    "challenge",
     "code",
     "confirm",
     "csv",
     "current_password",
     "device_token",
+    "enrolment",
     "file",
     "password",
     "quote",
+    "recovery_code",
     "refresh_token",
     "token",
 ];

@@ -11,6 +11,7 @@ use domain::gateway_account::GatewayAccount;
 use domain::order::Change;
 use domain::order_link::OrderLink;
 use domain::payment::GatewayName;
+use domain::tenant::Tenant;
 use hmac::{Hmac, KeyInit, Mac};
 use mail_events::{Kind, Message};
 use serde_json::{Value, json};
@@ -39,6 +40,10 @@ pub(super) struct SampleBoxOffice {
     pub(super) friend: TestUser,
     /// An expired access token of the buyer.
     pub(super) expired: String,
+    /// A token of the first organiser's admin, who signed in longer ago than what is dangerous allows.
+    pub(super) stale: String,
+    /// The admin of an organiser whose staff signs in with two factors, signed in with one.
+    pub(super) strict: Organizer,
     /// A show with general admission, on sale.
     pub(super) show: Show,
     /// A show with three rows of twelve seats, on sale.
@@ -66,11 +71,14 @@ impl SampleBoxOffice {
         let app = TestApp::start().await;
         let buyer = app.confirmed("ana").await;
         let expired = buyer.token.clone();
-        app.clock.advance(Duration::from_secs(16 * 60));
-        let buyer = app.sign_in(&buyer.email, None).await;
-        let friend = app.confirmed("beto").await;
-
         let admin = app.organizer("faroles").await;
+        let before = app.sign_in(&admin.person.email, Some(&admin.tenant)).await;
+        app.clock.advance(Duration::from_secs(31 * 60));
+        let buyer = app.sign_in(&buyer.email, None).await;
+        let (admin, stale) = (app.again(&admin).await, app.refreshed(&before).await);
+        let friend = app.confirmed("beto").await;
+        let strict = strict(&app).await;
+
         let stranger = app.organizer("mareas").await;
         let inviting = app.organizer("calesita").await;
         let organizer = app.staff(&admin, "olga", "organizer").await;
@@ -109,6 +117,8 @@ impl SampleBoxOffice {
             buyer,
             friend,
             expired,
+            stale,
+            strict,
             show,
             seated,
             order,
@@ -330,6 +340,17 @@ async fn renewed(app: &TestApp, email: &str, order: &Value, old: String) -> Link
     let env = Env::from_iter(app.cloud.environment_of("purchases").expect("a function of the template"));
     let key = Secret::from_env(&env, "ORDER_LINK_SECRET").expect("a secret").derive(OrderLink::PURPOSE);
     Links { newest: OrderLink::of(&order).encode(&key), old }
+}
+
+/// The admin of an organiser who requires two factors, signed in with one.
+async fn strict(app: &TestApp) -> Organizer {
+    let strict = app.organizer("estricta").await;
+    let (store, id) = (table_of(app, "events"), strict.tenant.parse().expect("an id"));
+    let before = store.tenant(id).await.expect("read").expect("there");
+    let after = Tenant { requires_second_factor: true, version: before.version + 1, ..before };
+    store.replace_tenant(&after).await.expect("changed");
+    let token = app.sign_in(&strict.person.email, None).await.token;
+    Organizer { token, ..strict }
 }
 
 /// A value that must be text.

@@ -26,6 +26,7 @@ mod pricing;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;
+mod second_factor;
 mod series;
 mod settlement;
 mod shows;

@@ -15,6 +15,7 @@ mod members;
 mod on_sale;
 mod operators;
 mod plans;
+mod second_factor;
 mod settlement;
 mod slugs;
 mod staff;

@@ -9,8 +9,10 @@ use axum::body::Body;
 use boot::{Boot, Clock, Env, Secret};
 use domain::access::Role;
 use domain::outbox::Outbox;
+use domain::session::Session;
+use domain::tenant::Tenant;
 use domain::user::{Email, LinkPurpose};
-use domain::{TenantId, UserId};
+use domain::{Currency, SessionId, TenantId, UserId};
 use dynoxide::actions::create_table::CreateTableRequest;
 use dynoxide::actions::scan::ScanRequest;
 use dynoxide::{AttributeValue, Database};
@@ -53,6 +55,7 @@ pub(crate) fn variables(endpoint: &str) -> Vec<(&'static str, String)> {
         ("JWT_PUBLIC_KEYS", key.to_string()),
         ("HASH_SECRET", SECRET.to_owned()),
         ("MAIL_SECRET", SECRET.to_owned()),
+        ("PUBLIC_URL", "https://boletas.example".to_owned()),
     ]
 }
 
@@ -167,6 +170,23 @@ impl App {
         let tenant = TenantId::generate(self.clock.now());
         self.store.add_staff(tenant, user.id, role, self.clock.now()).await.expect("hired");
         tenant
+    }
+
+    /// Makes the organiser require a second factor of its staff.
+    pub(crate) async fn require_second_factor(&self, id: TenantId) {
+        let now = self.clock.now();
+        let new = Tenant::new(id, "Faroles del Sur", "hola@example.com", ("CO", Currency::COP), now);
+        let tenant = Tenant { requires_second_factor: true, ..new };
+        self.store.create_tenant(&tenant).await.expect("created");
+    }
+
+    /// Makes the session one from before it was noted when and how its user signed in.
+    pub(crate) async fn forget_when_signed_in(&self, signed_in: &Value) {
+        let session = self.get("/verify").bearer(signed_in).send().await.expect(200);
+        let id: SessionId = session["session_id"].as_str().expect("an id").parse().expect("an id");
+        let before = self.store.session(user_id(signed_in), id).await.expect("read").expect("there");
+        let old = Session { authenticated_at: None, proofs: Vec::new(), ..before.clone() };
+        self.store.strengthen_session(&old, &before).await.expect("written");
     }
 
     /// The whole table, as text.

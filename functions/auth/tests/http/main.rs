@@ -2,6 +2,7 @@
 
 mod app;
 mod limits;
+mod second_factor;
 
 use std::time::Duration;
 
@@ -552,7 +553,8 @@ fn every_route_is_described() {
     let mut routes = Vec::new();
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
-            assert_eq!(operation["tags"], json!(["Auth"]), "{path}");
+            let tags = [json!(["Auth"]), json!(["Second factor"])];
+            assert!(tags.contains(&operation["tags"]), "{path}");
             assert!(operation["summary"].is_string(), "{path}");
             let id = operation["operationId"].as_str().expect("an id");
             let mut statuses: Vec<_> =
@@ -564,9 +566,12 @@ fn every_route_is_described() {
     }
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /api/v1/auth/me/factors/passkeys/{id} removePasskey 204 (signed in)
+    DELETE /api/v1/auth/me/factors/totp removeTotp 204 (signed in)
     DELETE /api/v1/auth/sessions/{id} endSession 204 (signed in)
     GET /.well-known/jwks.json showKeySet 200,304
     GET /api/v1/auth/me showMe 200 (signed in)
+    GET /api/v1/auth/me/factors listFactors 200 (signed in)
     GET /api/v1/auth/sessions listSessions 200 (signed in)
     GET /api/v1/auth/verify verifySession 200 (signed in)
     PATCH /api/v1/auth/me updateMe 200 (signed in)
@@ -574,9 +579,16 @@ fn every_route_is_described() {
     POST /api/v1/auth/logout logout 204 (signed in)
     POST /api/v1/auth/magic-link sendMagicLink 202
     POST /api/v1/auth/magic-link/redeem redeemMagicLink 200
+    POST /api/v1/auth/me/factors/passkeys addPasskey 200 (signed in)
+    POST /api/v1/auth/me/factors/passkeys/options beginPasskey 200 (signed in)
+    POST /api/v1/auth/me/factors/totp beginTotp 200 (signed in)
+    POST /api/v1/auth/me/factors/totp/confirm addTotp 200 (signed in)
+    POST /api/v1/auth/me/recovery-codes renewRecoveryCodes 200 (signed in)
     POST /api/v1/auth/password/forgot forgotPassword 202
     POST /api/v1/auth/password/reset resetPassword 204
+    POST /api/v1/auth/reauthenticate reauthenticate 200 (signed in)
     POST /api/v1/auth/refresh refresh 200
     POST /api/v1/auth/register register 202
+    POST /api/v1/auth/second-factor answerSecondFactor 200
     ");
 }

@@ -50,7 +50,9 @@ fn describe(page: &mut String, api: &Value, route: &str, operation: &Value) {
     let roles: Vec<&str> = list(&operation["x-roles"]).iter().map(text).collect();
     let who = if roles.is_empty() { "everybody, signed in or not".to_owned() } else { roles.join(", ") };
     let or = if operation["x-order-access"] == true { ", or whoever sends the order's link" } else { "" };
-    line(page, &format!("For: {who}{or}.\n"));
+    let since =
+        if operation[web::RECENT_SIGN_IN] == true { ", signed in within the last 30 minutes" } else { "" };
+    line(page, &format!("For: {who}{since}{or}.\n"));
     let parameters: Vec<&Value> =
         list(&operation["parameters"]).iter().map(|parameter| resolve(api, parameter)).collect();
     if !parameters.is_empty() {

@@ -31,6 +31,10 @@ const TAGS: [(&str, &str); 19] = [
     ("Transfers", "Handing a ticket on to somebody else."),
     ("Door", "Letting each ticket in once; scanners, with and without a network."),
     ("Auth", "Accounts, sessions and the keys of access tokens."),
+    (
+        "Second factor",
+        "Authenticator apps, passkeys and recovery codes; and proving again who one is, for what needs a recent sign-in.",
+    ),
     ("Organisers", "Who sells: the organiser and its staff."),
     ("Workplaces", "A person's places on organisers' staff: invitations, and leaving."),
     ("Gateways", "An organiser's accounts at payment gateways, which take its money."),

@@ -27,6 +27,11 @@ pub(crate) fn session(user: UserId, session: SessionId) -> Key {
 /// Prefix of the sort keys of sessions.
 pub(crate) const SESSION_PREFIX: &str = "SES#";
 
+/// All second factors of a user.
+pub(crate) fn second_factors(user: UserId) -> Key {
+    Key::new(user_partition(user), "MFA")
+}
+
 /// A mailed link, given by the hash of its token.
 pub(crate) fn link(hash: &str) -> Key {
     Key::new(format!("ML#{hash}"), "C")

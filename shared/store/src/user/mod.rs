@@ -1,6 +1,7 @@
 //! Users and the claims on their e-mail addresses.
 
 pub(crate) mod link;
+mod second_factor;
 mod session;
 
 use domain::user::{Email, User, user_not_found};

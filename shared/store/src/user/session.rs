@@ -30,19 +30,38 @@ impl Store {
         self.list(&keys::user_partition(user), keys::SESSION_PREFIX, after, limit, true).await
     }
 
-    /// Writes a session with a new refresh token, if its token still has the
-    /// hash `before`.
+    /// Writes a session with a new refresh token, if it is still as it was `before`.
     ///
     /// # Errors
-    /// [`Failure::Refused`] if the token was replaced or the session ended
+    /// [`Failure::Refused`] if the token was replaced, the user proved something or the session ended
     /// meanwhile.
-    pub async fn rotate_session(&self, rotated: &Session, before: &str) -> Result<()> {
-        let key = keys::session(rotated.user, rotated.id);
-        self.put_of(with_ttl(to_item(&key, rotated)?, rotated.expires_at))
-            .condition_expression("refresh_hash = :before")
-            .expression_attribute_values(":before", string(before))
-            .send()
-            .await?;
+    pub async fn rotate_session(&self, rotated: &Session, before: &Session) -> Result<()> {
+        self.replace_session(rotated, before).await
+    }
+
+    /// Writes a session whose user proved something more, if it is still as it was `before`.
+    ///
+    /// # Errors
+    /// As [`Store::rotate_session`].
+    pub async fn strengthen_session(&self, proved: &Session, before: &Session) -> Result<()> {
+        self.replace_session(proved, before).await
+    }
+
+    async fn replace_session(&self, after: &Session, before: &Session) -> Result<()> {
+        let key = keys::session(after.user, after.id);
+        let put = self
+            .put_of(with_ttl(to_item(&key, after)?, after.expires_at))
+            .expression_attribute_values(":before", string(&before.refresh_hash));
+        match before.authenticated_at {
+            Some(at) => put
+                .condition_expression("refresh_hash = :before AND authenticated_at = :at")
+                .expression_attribute_values(":at", string(at.to_string())),
+            None => {
+                put.condition_expression("refresh_hash = :before AND attribute_not_exists(authenticated_at)")
+            }
+        }
+        .send()
+        .await?;
         Ok(())
     }
 
@@ -84,6 +103,7 @@ mod tests {
     use std::sync::Arc;
 
     use domain::Timestamp;
+    use domain::second_factor::Proof;
     use domain::session::session_end;
     use domain::testing::at;
 
@@ -101,6 +121,8 @@ mod tests {
             previous_hash: None,
             last_used_at: now,
             created_at: now,
+            authenticated_at: Some(now),
+            proofs: vec![Proof::Pwd],
             expires_at: session_end(now),
             user_agent: "curl/8".to_owned(),
         }
@@ -127,8 +149,9 @@ mod tests {
         let (store, first) = (Arc::new(store), session(UserId::generate(now), now));
         store.start_session(&first).await.expect("started");
         let results = at_once(8, |index| {
-            let (store, rotated) = (store.clone(), first.rotated(format!("next {index}"), None, now));
-            async move { store.rotate_session(&rotated, "first").await.map(|()| rotated) }
+            let (store, before) = (store.clone(), first.clone());
+            let rotated = first.rotated(format!("next {index}"), None, now);
+            async move { store.rotate_session(&rotated, &before).await.map(|()| rotated) }
         })
         .await;
         let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
@@ -144,10 +167,29 @@ mod tests {
         store.start_session(&session).await.expect("started");
         store.end_session(session.user, session.id).await.expect("ended");
         let rotated = session.rotated("next".to_owned(), None, clock.now());
-        assert!(matches!(store.rotate_session(&rotated, "first").await, Err(Failure::Refused(_))));
+        assert!(matches!(store.rotate_session(&rotated, &session).await, Err(Failure::Refused(_))));
         let kept = store.keep_session(session.user, session.id, 1).await;
         assert!(matches!(kept, Err(Failure::Refused(_))));
         assert_eq!(store.session(session.user, session.id).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn a_refresh_does_not_undo_what_was_proved_meanwhile() {
+        let (store, clock) = store_with_clock().await;
+        let now = clock.now();
+        let session = session(UserId::generate(now), now);
+        store.start_session(&session).await.expect("started");
+        let proved = session.proved(Proof::Otp, at(99_000_000));
+        store.strengthen_session(&proved, &session).await.expect("proved");
+        let rotated = session.rotated("next".to_owned(), None, now);
+        assert!(matches!(store.rotate_session(&rotated, &session).await, Err(Failure::Refused(_))));
+        let rotated = proved.rotated("next".to_owned(), None, now);
+        store.rotate_session(&rotated, &proved).await.expect("rotated");
+        assert_eq!(store.session(session.user, session.id).await.expect("read"), Some(rotated));
+        // Sessions from before proofs were noted can be used, too.
+        let old = Session { authenticated_at: None, proofs: Vec::new(), ..self::session(session.user, now) };
+        store.start_session(&old).await.expect("started");
+        store.rotate_session(&old.rotated("next".to_owned(), None, now), &old).await.expect("rotated");
     }
 
     #[tokio::test]

@@ -1,0 +1,73 @@
+//! An organiser whose staff signs in with two factors, and what needs a recent sign-in.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::TestApp;
+
+use crate::second_factor::{add_app, code_of};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organiser_has_all_staff_sign_in_with_two_factors() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let scanner = app.staff(&organizer, "elena", "scanner").await;
+    let door = |token: &str| app.get("/api/v1/door/devices").token(token);
+    let require =
+        |token: &str| app.patch("/api/v1/tenant").token(token).json(json!({"requires_second_factor": true}));
+    // Who has none would shut herself out.
+    require(&organizer.token).refused(403, "second_factor_required").await;
+    let admin = add_app(&app, &organizer.token).await;
+    require(&organizer.token).refused(403, "second_factor_required").await;
+    app.clock.advance(Duration::from_secs(60));
+    let login =
+        json!({"email": organizer.person.email, "password": testkit::PASSWORD, "tenant": organizer.tenant});
+    let asked = app.post("/api/v1/auth/login").json(login).refused(403, "second_factor_required").await;
+    let answer = json!({"challenge": asked["challenge"], "code": code_of(&app, &admin.secret)});
+    let signed_in = app.post("/api/v1/auth/second-factor").json(answer).ok().await;
+    let token = signed_in["access_token"].as_str().expect("a token").to_owned();
+    let tenant = require(&token).ok().await;
+    assert_eq!(tenant["requires_second_factor"], true);
+
+    // The token that the scanner has goes on until its end; the next one has no role.
+    door(&scanner.token).ok().await;
+    app.post("/api/v1/auth/login")
+        .json(json!({"email": scanner.email, "password": testkit::PASSWORD, "tenant": organizer.tenant}))
+        .refused(403, "second_factor_required")
+        .await;
+    let scanner = app.sign_in(&scanner.email, None).await;
+    door(&scanner.token).refused(403, "role_required").await;
+    // She adds a factor; her session has the role again.
+    add_app(&app, &scanner.token).await;
+    let refresh = json!({"refresh_token": scanner.refresh_token, "tenant": organizer.tenant});
+    let refreshed = app.post("/api/v1/auth/refresh").json(refresh).ok().await;
+    door(refreshed["access_token"].as_str().expect("a token")).ok().await;
+    // Turning it off needs no second factor, but a recent sign-in.
+    let off = json!({"requires_second_factor": false});
+    let tenant = app.patch("/api/v1/tenant").token(&token).json(off).ok().await;
+    assert_eq!(tenant["requires_second_factor"], false);
+    app.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_needs_a_recent_sign_in() {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("faroles").await;
+    let show = app.show(&organizer, "Los Faroles", 50, 50_000).await;
+    let ana = app.somebody("ana").await;
+    let order = app.buy(&ana.token, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
+    let path = format!("/api/v1/purchases/{}/refund", order["id"].as_str().expect("an id"));
+    let refund = |token: &str| app.post(&path).token(token).json(json!({"event_id": show.id}));
+    let session = app.sign_in(&organizer.person.email, Some(&organizer.tenant)).await;
+    app.clock.advance(Duration::from_secs(31 * 60));
+    let token = app.refreshed(&session).await;
+    let refused = refund(&token).refused(403, "recent_sign_in_required").await;
+    assert_eq!(refused["max_age_seconds"], 1800);
+    assert!(refused["detail"].as_str().expect("text").contains("/api/v1/auth/reauthenticate"), "{refused}");
+    // What can be taken back goes on.
+    app.get("/api/v1/events").token(&token).ok().await;
+    let again = json!({"password": testkit::PASSWORD});
+    let fresh = app.post("/api/v1/auth/reauthenticate").token(&token).json(again).ok().await;
+    refund(fresh["access_token"].as_str().expect("a token")).ok().await;
+    app.close().await;
+}
