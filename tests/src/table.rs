@@ -30,6 +30,17 @@ pub(crate) async fn order_of(app: &TestApp, buyer: &TestUser, purchase: &Value) 
     (store, order)
 }
 
+/// Every item of the table: its key, and all of it as text.
+pub(crate) async fn everything(app: &TestApp) -> Vec<(String, String)> {
+    let table = &app.cloud.stack().tables[0].name;
+    let items = app.cloud.services().dynamodb().items(table).await.expect("read");
+    let part = |item: &Value, name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+    items
+        .iter()
+        .map(|item| (format!("{}/{}", part(item, "PK"), part(item, "SK")), item.to_string()))
+        .collect()
+}
+
 /// Turns a refund of `amount`, in major units, into a task for a person, as when a gateway
 /// declines it.
 pub(crate) async fn leave_to_person(app: &TestApp, buyer: &TestUser, purchase: &Value, amount: i64) {

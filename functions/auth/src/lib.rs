@@ -22,6 +22,7 @@ mod login;
 mod me;
 mod passkey;
 mod password;
+mod person;
 mod refresh;
 mod register;
 mod second_factor;
@@ -33,6 +34,7 @@ mod tokens;
 
 use std::sync::Arc;
 
+use actions::Erasures;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, PublicKey, Secret, SigningKey};
 use queue::TokenSeal;
@@ -52,6 +54,10 @@ pub struct State {
     /// Seals challenges, and the secrets of authenticator apps.
     factor_seal: TokenSeal,
     recovery_key: second_factor::RecoveryKey,
+    erasures: Erasures,
+    /// The key of the links that take a consent back.
+    unsubscribe_key: [u8; 32],
+    public_url: Arc<str>,
     site: passkey::Site,
     public_keys: Arc<[PublicKey]>,
 }
@@ -67,16 +73,20 @@ impl State {
         let (signing_key, public_keys) =
             SigningKey::from_env(&boot.env, "jwt", "JWT_SECRET", "JWT_PUBLIC_KEYS")?;
         let hash_secret = Secret::from_env(&boot.env, "HASH_SECRET")?;
+        let (api, fingerprints) = (Api::new(boot)?, Fingerprints::new(&hash_secret));
         Ok(Self {
-            api: Api::new(boot)?,
+            erasures: Erasures::new(&api.store, fingerprints.clone()),
+            api,
             signer: TokenSigner::new(&signing_key),
-            fingerprints: Fingerprints::new(&hash_secret),
+            fingerprints,
             refresh_key: hash_secret.derive("refresh token"),
             device_key: device::DeviceKey::new(hash_secret.derive("device token")),
             seal: TokenSeal::from_env(&boot.env)?,
             factor_seal: TokenSeal::named(&hash_secret, "second factor"),
             recovery_key: second_factor::RecoveryKey(hash_secret.derive("recovery code")),
+            unsubscribe_key: hash_secret.derive("unsubscribe"),
             site: passkey::Site::new(&boot.env.public_url()?)?,
+            public_url: boot.env.public_url()?,
             public_keys: public_keys.into(),
         })
     }
@@ -94,6 +104,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(me::routes())
         .merge(link::routes())
         .merge(password::routes())
+        .merge(person::routes())
         .merge(second_factor::routes())
         .merge(keyset::routes())
         .with_state(state)

@@ -158,7 +158,7 @@ async fn redeem(
         redeem_once(&state, &redemption.token, &purposes, now).await
     };
     let grant = state.redeem_limited(&network, now, redeemed).await?;
-    let user = state.store.user(grant.user).await?.ok_or_else(invalid)?;
+    let user = open_account(&state, grant.user).await?;
     state.link_used(&user.email, grant.purpose, now).await?;
     let user = if user.email_verified_at.is_some() {
         user
@@ -209,7 +209,13 @@ pub(crate) async fn owner(
 ) -> Result<User> {
     let secret = tokens::parse_secret(token).ok_or_else(invalid)?;
     let grant = state.store.link_grant(&tokens::hash(&secret), purposes, now).await?.ok_or_else(invalid)?;
-    state.store.user(grant.user).await?.ok_or_else(invalid)
+    open_account(state, grant.user).await
+}
+
+/// The account that a link leads to, if it was not closed since.
+async fn open_account(state: &State, user: UserId) -> Result<User> {
+    let user = state.store.user(user).await?;
+    user.filter(|user| user.closed_at.is_none()).ok_or_else(invalid)
 }
 
 fn invalid() -> Error {

@@ -3,7 +3,7 @@ use aide::axum::routing::get_with;
 use domain::access::{Role, Workplace};
 use domain::error::Fields;
 use domain::text::{Line, Phone};
-use domain::user::{ActingRole, MAX_NAME, Password, PasswordHash, User};
+use domain::user::{ActingRole, MAX_NAME, Password, PasswordHash, User, user_not_found};
 use domain::{Error, Language, Result, TenantId, Timestamp, UserId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,9 @@ async fn update(
         None => None,
     };
     let change = |user: &mut User| {
+        if user.closed_at.is_some() {
+            return Err(user_not_found());
+        }
         if let Some(name) = &name {
             name.as_str().clone_into(&mut user.name);
         }

@@ -3,18 +3,30 @@
 //! A message carries the facts of its news. The order is read only for its present state, and to
 //! drop news that is out of date.
 
-use domain::order::{Payment, UnusedReason};
+use domain::order::{Order, Payment, UnusedReason};
 use domain::outbox::{OrderNews, TicketLoss};
 use domain::payment::Dispute;
 use domain::refund_task::{RefundTask, TaskOutcome};
-use domain::{Error, Money, OrderId, Person, Result, UserId};
+use domain::{Error, Language, Money, OrderId, Person, Result, UserId};
 use queue::{Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, WithdrawalMail};
 
 use crate::State;
 use crate::compose::{organiser, show};
 
-/// The mails for this news; empty if it is out of date.
+/// The mails for this news; empty if it is out of date. A buyer whose data was erased has no address
+/// any more, so only the organiser hears of it.
 pub(crate) async fn mails(
+    state: &State,
+    user: UserId,
+    order: OrderId,
+    news: OrderNews,
+) -> Result<Vec<MailMessage>> {
+    let mut mails = mails_to_all(state, user, order, news).await?;
+    mails.retain(|mail| !mail.to.email.is_empty());
+    Ok(mails)
+}
+
+async fn mails_to_all(
     state: &State,
     user: UserId,
     order: OrderId,
@@ -77,7 +89,7 @@ pub(crate) async fn mails(
     };
     let about_payment = |amount, loss: TicketLoss| PaymentsMail {
         order: order.id,
-        buyer: order.buyer.clone(),
+        buyer: buyer_of(&order, sheet.event.language),
         payments: vec![PaymentFacts {
             gateway: payment.gateway,
             payment_id: payment.payment_id.clone().unwrap_or_default(),
@@ -129,6 +141,18 @@ pub(crate) async fn mails(
             [to_organiser(Mail::RefundByHand(mail))].into_iter().chain(buyers).collect()
         }
     })
+}
+
+/// The buyer as the organiser's mails name one.
+fn buyer_of(order: &Order, language: Language) -> Person {
+    let gone = match language {
+        Language::Es => "una persona que borró sus datos",
+        Language::En => "a person who had all data erased",
+    };
+    match order.is_forgotten() {
+        true => Person { email: gone.to_owned(), name: String::new() },
+        false => order.buyer.clone(),
+    }
 }
 
 /// Index of the payment that the news is about, if any.

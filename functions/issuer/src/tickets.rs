@@ -9,10 +9,11 @@ use store::StoredEvent;
 use crate::State;
 use crate::compose::{admission_with_code, organiser, show};
 
-/// The mail with the tickets; `None` if it was sent already, or no ticket is left to send.
+/// The mail with the tickets; `None` if it was sent already, no ticket is left to send,
+/// or the buyer's data was erased.
 pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<Option<MailMessage>> {
     let order = state.order(user, order).await?;
-    if order.mailed_at.is_some() {
+    if order.mailed_at.is_some() || order.is_forgotten() {
         return Ok(None);
     }
     let sheet = state.sheet(order.event).await?;

@@ -10,13 +10,15 @@
 //! runs at once.
 
 mod audit;
+mod erase;
 mod remind;
 mod report;
 
+use actions::Erasures;
 use boot::{Boot, BootError, Clock, ConfigError};
 use queue::{DeadLetters, PaymentMessage, Queue};
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Fingerprints, Store};
 
 /// The most dead letters that one run moves back; the next run takes the rest.
 const LETTERS: usize = 500;
@@ -28,14 +30,17 @@ pub struct State {
     store: Store,
     payments: Queue<PaymentMessage>,
     dead_payments: DeadLetters<PaymentMessage>,
+    erasures: Erasures,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `PAYMENTS_QUEUE_URL` and `PAYMENTS_DEAD_LETTERS_URL`.
+    /// Reads `TABLE_NAME`, `HASH_SECRET`, `PAYMENTS_QUEUE_URL` and `PAYMENTS_DEAD_LETTERS_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let store = Store::new(boot)?;
         Ok(Self {
             clock: boot.clock.clone(),
-            store: Store::new(boot)?,
+            erasures: Erasures::new(&store, Fingerprints::from_env(&boot.env)?),
+            store,
             payments: Queue::new(boot)?,
             dead_payments: DeadLetters::new(boot, "PAYMENTS_DEAD_LETTERS_URL")?,
         })
@@ -54,12 +59,14 @@ pub enum Task {
     Remind,
     /// Mail organisers the day's payment differences.
     Report,
+    /// Go on with erasing the data of persons who asked for it.
+    Erase,
 }
 
 /// The result of a task.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Number of messages moved back, orders queued for audit, or organisers notified.
+    /// Number of messages moved back, orders queued for audit, organisers notified, or erasures ended.
     pub done: usize,
 }
 
@@ -79,6 +86,7 @@ pub async fn handle(state: State, task: Task) -> Result<Report, BootError> {
         Task::Audit => audit::queue_next_part(&state).await?,
         Task::Remind => remind::remind(&state).await?,
         Task::Report => report::report(&state).await?,
+        Task::Erase => erase::go_on(&state).await?,
     };
     Ok(Report { done })
 }

@@ -12,6 +12,7 @@
 mod catalog;
 mod community;
 mod discounts;
+mod erasure;
 mod merged;
 mod opening;
 mod orders;
@@ -24,6 +25,7 @@ pub use catalog::{
 };
 pub use community::{Community, Lookup, RegistrationScope};
 pub use discounts::{DiscountWish, Discounts, ShowName};
+pub use erasure::{ErasureProgress, Erasures};
 pub use orders::{NewReservation, Orders, RequestDigest};
 pub use quotes::{QuoteKey, Quotes};
 pub use tickets::{HeldTicket, TicketDetails, TicketStatus, Tickets};

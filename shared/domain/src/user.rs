@@ -241,6 +241,8 @@ pub struct User {
     pub last_tenant: Option<TenantId>,
     /// When the user confirmed the address by a mailed link.
     pub email_verified_at: Option<Timestamp>,
+    /// When the user closed the account. What is left of it waits for the orders that need it.
+    pub closed_at: Option<Timestamp>,
     /// When the user registered.
     pub created_at: Timestamp,
     /// When the user was last changed.
@@ -337,6 +339,7 @@ impl User {
             staff: BTreeMap::new(),
             last_tenant: None,
             email_verified_at: None,
+            closed_at: None,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -416,6 +419,9 @@ impl User {
 
     /// Sets the user's role in `tenant`, or removes it with `None`.
     pub fn set_role(&mut self, tenant: TenantId, role: Option<Role>) -> Result<()> {
+        if self.closed_at.is_some() && role.is_some() {
+            return Err(user_not_found());
+        }
         let Some(role) = role.filter(|role| *role != Role::User) else {
             self.staff.remove(&tenant);
             self.last_tenant = self.last_tenant.filter(|last| *last != tenant);

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
 };
 use domain::discount::DiscountRequest;
+use domain::erasure::Erasure;
 use domain::gateway_account::GatewayAccount;
 use domain::member::{FeePayment, Member};
 use domain::outbox::Outbox;
@@ -45,7 +46,7 @@ macro_rules! versioned {
 }
 
 versioned! {
-    AuditWalk, DiscountRequest, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage,
+    AuditWalk, DiscountRequest, Erasure, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage,
     SecondFactors, Series, Tenant, User
 }
 

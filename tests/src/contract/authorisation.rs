@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 36] = [
+const PUBLIC: [&str; 37] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -23,10 +23,10 @@ const PUBLIC: [&str; 36] = [
     "GET /api/v1/public/events/{slug}",
     "GET /api/v1/public/events/{slug}/areas",
     "GET /api/v1/public/events/{slug}/areas/{area}/availability",
+    "GET /api/v1/public/events/{slug}/plan",
     "GET /api/v1/public/organizers/{slug}",
     "GET /api/v1/public/organizers/{slug}/policies/{kind}",
     "GET /api/v1/public/series/{slug}",
-    "GET /api/v1/public/events/{slug}/plan",
     "GET /api/v1/shows/available",
     "GET /api/v1/shows/search",
     "GET /health",
@@ -42,6 +42,7 @@ const PUBLIC: [&str; 36] = [
     "POST /api/v1/auth/refresh",
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/second-factor",
+    "POST /api/v1/auth/unsubscribe/{token}",
     "POST /api/v1/discounts/request",
     "POST /api/v1/promotions/{code}/validate",
     "POST /api/v1/public/events/{slug}/areas/{area}/best",
@@ -235,6 +236,7 @@ impl Notes<'_> {
 /// A sort key: routes after which others would fail come last.
 fn order(operation: &Operation) -> u8 {
     match operation.path.as_str() {
+        "/api/v1/auth/me" if operation.method == "DELETE" => 3,
         "/api/v1/auth/logout" => 2,
         _ if operation.method == "DELETE" => 1,
         _ => 0,
@@ -280,6 +282,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     table.sort();
     insta::assert_snapshot!(print(&callers, &table), @r"
                                                                  nobody expired garbage user scanner coordinator organizer admin stale one factor stranger link other link old link
+    DELETE /api/v1/auth/me                                          401     401     401  yes     yes         yes       yes   yes   403        yes      yes  401        401      401
     DELETE /api/v1/auth/me/factors/passkeys/{id}                    401     401     401  yes     404         404       404   404   403        404      404  401        401      401
     DELETE /api/v1/auth/me/factors/totp                             401     401     401  yes     404         404       404   404   403        404      404  401        401      401
     DELETE /api/v1/auth/sessions/{id}                               401     401     401  yes     404         404       404   404   404        404      404  401        401      401
@@ -300,6 +303,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
+    GET /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
+    GET /api/v1/auth/me/export                                      401     401     401  yes     yes         yes       yes   yes   403        yes      yes  401        401      401
     GET /api/v1/auth/me/factors                                     401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/auth/sessions                                       401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/auth/verify                                         401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
@@ -396,6 +401,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     POST /api/v1/auth/register                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     POST /api/v1/auth/second-factor                                 yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
+    POST /api/v1/auth/unsubscribe/{token}                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     POST /api/v1/discounts/request                                  yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     POST /api/v1/door/devices                                       401     401     401  403     403         403       yes   yes   yes        403      yes  401        401      401
     POST /api/v1/door/sync                                          401     401     401  403     yes         yes       yes   yes   yes        403      404  401        401      401
@@ -448,6 +454,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/webhooks/{gateway}                                 401     401     401  401     401         401       401   401   401        401      401  401        401      401
     POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404   404        404      404  401        401      401
     POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404   404        404      404  401        401      401
+    PUT /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
     PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401

@@ -9,14 +9,21 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(local::openapi::with_examples);
 
-static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| operations_of(&DOCUMENT));
+static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    let mut operations = operations_of(&DOCUMENT);
+    operations.sort_by_key(|operation| operation.route() == ERASURE);
+    operations
+});
+
+/// What ends its caller, after which other calls fail.
+const ERASURE: &str = "DELETE /api/v1/auth/me";
 
 /// The whole description, made from the functions' routers.
 pub(super) fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// Every operation that is described, in the order of the description.
+/// Every operation that is described, in the order of the description; but what ends its caller is last.
 pub(super) fn operations() -> &'static [Operation] {
     &OPERATIONS
 }

@@ -21,6 +21,7 @@ mod operators;
 mod order_mails;
 mod organizers;
 mod payments;
+mod person;
 pub(crate) mod plans;
 mod pricing;
 pub(crate) mod purchase;

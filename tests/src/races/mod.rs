@@ -14,6 +14,7 @@ mod limits;
 mod members;
 mod on_sale;
 mod operators;
+mod person;
 mod plans;
 mod second_factor;
 mod settlement;

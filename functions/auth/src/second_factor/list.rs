@@ -44,7 +44,7 @@ pub(super) fn routes() -> ApiRouter<State> {
 
 /// The second factors of an account, without their secrets.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct FactorsView {
+pub(crate) struct FactorsView {
     /// When the authenticator app was added. Absent without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     totp_added_at: Option<Timestamp>,

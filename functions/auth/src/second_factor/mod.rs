@@ -21,6 +21,7 @@ use crate::limits::Tries;
 use crate::passkey::Assertion;
 use app::AppSecret;
 use challenge::{Challenge, Purpose};
+pub(crate) use list::FactorsView;
 pub(crate) use recovery::RecoveryKey;
 
 pub(crate) fn routes() -> ApiRouter<State> {

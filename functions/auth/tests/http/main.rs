@@ -553,7 +553,7 @@ fn every_route_is_described() {
     let mut routes = Vec::new();
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
-            let tags = [json!(["Auth"]), json!(["Second factor"])];
+            let tags = [json!(["Auth"]), json!(["Second factor"]), json!(["A person's data"])];
             assert!(tags.contains(&operation["tags"]), "{path}");
             assert!(operation["summary"].is_string(), "{path}");
             let id = operation["operationId"].as_str().expect("an id");
@@ -566,11 +566,14 @@ fn every_route_is_described() {
     }
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /api/v1/auth/me eraseMe 202 (signed in)
     DELETE /api/v1/auth/me/factors/passkeys/{id} removePasskey 204 (signed in)
     DELETE /api/v1/auth/me/factors/totp removeTotp 204 (signed in)
     DELETE /api/v1/auth/sessions/{id} endSession 204 (signed in)
     GET /.well-known/jwks.json showKeySet 200,304
     GET /api/v1/auth/me showMe 200 (signed in)
+    GET /api/v1/auth/me/consents listConsents 200 (signed in)
+    GET /api/v1/auth/me/export exportMe 200 (signed in)
     GET /api/v1/auth/me/factors listFactors 200 (signed in)
     GET /api/v1/auth/sessions listSessions 200 (signed in)
     GET /api/v1/auth/verify verifySession 200 (signed in)
@@ -590,5 +593,7 @@ fn every_route_is_described() {
     POST /api/v1/auth/refresh refresh 200
     POST /api/v1/auth/register register 202
     POST /api/v1/auth/second-factor answerSecondFactor 200
+    POST /api/v1/auth/unsubscribe/{token} unsubscribe 204
+    PUT /api/v1/auth/me/consents putConsent 200 (signed in)
     ");
 }

@@ -21,7 +21,7 @@ use crate::functions::routers;
 use crate::local_cloud::{credentials, parameters};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 19] = [
+const TAGS: [(&str, &str); 20] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -35,6 +35,7 @@ const TAGS: [(&str, &str); 19] = [
         "Second factor",
         "Authenticator apps, passkeys and recovery codes; and proving again who one is, for what needs a recent sign-in.",
     ),
+    ("A person's data", "Everything that is kept about a person, as a document, and its end."),
     ("Organisers", "Who sells: the organiser and its staff."),
     ("Workplaces", "A person's places on organisers' staff: invitations, and leaving."),
     ("Gateways", "An organiser's accounts at payment gateways, which take its money."),

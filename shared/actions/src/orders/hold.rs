@@ -64,8 +64,15 @@ impl Orders {
         let digest = request.digest.as_ref();
         let language = request.language.unwrap_or(event.event.language);
         let seatings = self.seatings.get(&self.store, &event, now).await?;
-        let attempt =
-            HoldAttempt { store: &self.store, buyer, event: &event, seatings: &seatings, language, digest, now };
+        let attempt = HoldAttempt {
+            store: &self.store,
+            buyer,
+            event: &event,
+            seatings: &seatings,
+            language,
+            digest,
+            now,
+        };
         let order = match attempt.find_existing_order(&quote).await? {
             Some(order) if attempt.is_new(&order) => attempt.confirm_concurrent_order(order).await?,
             Some(order) => order,

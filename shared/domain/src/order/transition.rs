@@ -130,6 +130,16 @@ impl Order {
         Change::with_message(Outbox::News { news: OrderNews::LinkRenewed })
     }
 
+    /// Empties what the order says of its buyer and attendees, for good, and ends its link. Nobody hears
+    /// of it.
+    pub fn forget_buyer(&mut self) -> Change {
+        (self.0.buyer.email, self.0.buyer.name) = (String::new(), String::new());
+        self.0.attendees.clear();
+        (self.0.idempotency, self.0.guest_network, self.0.phone) = (None, None, None);
+        self.0.link_epoch = self.link_epoch.saturating_add(1);
+        Change::default()
+    }
+
     /// Sets the attendees; true if they are new.
     pub fn name_attendees(&mut self, attendees: Vec<Attendee>) -> bool {
         let is_new = !attendees.is_empty() && attendees != self.attendees;

@@ -80,7 +80,7 @@ impl<'a> RequestFilter<'a> {
     }
 }
 
-fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
+pub(crate) fn index_entry(request: &DiscountRequest) -> [(String, AttributeValue); 2] {
     let partition = keys::discount_requests(request.tenant_id, request.tab().name());
     [
         (keys::GSI1PK.to_owned(), string(partition)),

@@ -1,6 +1,7 @@
 //! Keys of users: sessions, links, transfers.
 
-use domain::{SessionId, TicketId, TransferId, UserId};
+use domain::consent::ConsentPurpose;
+use domain::{SessionId, TenantId, TicketId, TransferId, UserId};
 
 use super::Key;
 
@@ -31,6 +32,24 @@ pub(crate) const SESSION_PREFIX: &str = "SES#";
 pub(crate) fn second_factors(user: UserId) -> Key {
     Key::new(user_partition(user), "MFA")
 }
+
+/// All consents of an address, which is given by its fingerprint.
+pub(crate) fn consents(fingerprint: &str) -> String {
+    format!("CN#{fingerprint}")
+}
+
+/// What the owner of an address said to a tenant for a purpose.
+pub(crate) fn consent(fingerprint: &str, tenant: TenantId, purpose: ConsentPurpose) -> Key {
+    Key::new(consents(fingerprint), format!("{}#{}", tenant.suffix(), purpose.name()))
+}
+
+/// An erasure of a person's data that is not done.
+pub(crate) fn erasure(user: UserId) -> Key {
+    Key::new(ERASURES, user.suffix())
+}
+
+/// The partition of all erasures that are not done.
+pub(crate) const ERASURES: &str = "ERASE";
 
 /// A mailed link, given by the hash of its token.
 pub(crate) fn link(hash: &str) -> Key {

@@ -331,7 +331,7 @@ fn national_id_key(fingerprints: &Fingerprints, member: &Member) -> Option<Key> 
 }
 
 /// The keys of all claims of a member.
-fn claims(fingerprints: &Fingerprints, member: &Member) -> Vec<Key> {
+pub(crate) fn claims(fingerprints: &Fingerprints, member: &Member) -> Vec<Key> {
     let mut keys = vec![email_key(fingerprints, member)];
     keys.extend(national_id_key(fingerprints, member));
     keys

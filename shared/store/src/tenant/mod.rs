@@ -212,6 +212,15 @@ impl Store {
         Err(Failure::Refused(None).into())
     }
 
+    /// Checks that the tenant has an admin without `user`, if this one is one.
+    ///
+    /// # Errors
+    /// `last_admin`.
+    pub async fn check_not_last_admin(&self, tenant: TenantId, user: &User) -> domain::Result<()> {
+        let is_admin = user.staff.get(&tenant) == Some(&Role::Admin);
+        if is_admin && !self.has_another_admin(tenant, user.id).await? { Err(last_admin()) } else { Ok(()) }
+    }
+
     /// Whether another user than `user` can administer the tenant, read consistently.
     async fn has_another_admin(&self, tenant: TenantId, user: UserId) -> Result<bool> {
         let staff: Vec<StaffPointer> =

@@ -1,5 +1,7 @@
 //! Users and the claims on their e-mail addresses.
 
+mod consent;
+mod erasure;
 pub(crate) mod link;
 mod second_factor;
 mod session;
