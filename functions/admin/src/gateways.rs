@@ -4,7 +4,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use axum::response::NoContent;
 use domain::error::Fields;
-use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS, MAX_POSITION, Mode};
+use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS, MAX_INSTALLMENTS, MAX_POSITION, Mode};
 use domain::payment::GatewayName;
 use domain::{Currency, Error, GatewayAccountId, RequestId, Result, Timestamp};
 use payments::credentials_name;
@@ -78,6 +78,11 @@ struct NewGateway {
     /// False to start no payments with it yet.
     #[serde(default = "web::yes")]
     active: bool,
+    /// The most instalments in which buyers may pay; only Mercado Pago can be told. Absent: as many as
+    /// the gateway offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = MAX_INSTALLMENTS))]
+    max_installments: Option<u8>,
 }
 
 /// A change of a gateway account: absent fields stay as they are. Gateway and mode can not change.
@@ -95,6 +100,9 @@ struct GatewayChanges {
     position: Option<u16>,
     /// False to start no more payments with it.
     active: Option<bool>,
+    /// The most instalments in which buyers may pay; only Mercado Pago can be told.
+    #[schemars(range(min = 1, max = MAX_INSTALLMENTS))]
+    max_installments: Option<u8>,
 }
 
 async fn list(Shared(state): Shared<State>, admin: Admin) -> Answer<Json<Page<GatewayView>>> {
@@ -139,6 +147,7 @@ async fn update(
         currencies: changes.currencies.unwrap_or(before.currencies),
         position: changes.position.unwrap_or(before.position),
         active: changes.active.unwrap_or(before.active),
+        max_installments: changes.max_installments.or(before.max_installments),
         updated_at: now,
         version: before.version + 1,
         ..before
@@ -218,6 +227,7 @@ impl NewGateway {
             holder: None,
             active: self.active,
             credentials_version: None,
+            max_installments: self.max_installments,
             closing: false,
             checked_at: None,
             created_at: now,

@@ -22,6 +22,8 @@ pub(crate) struct GatewayView {
     position: u16,
     /// False: no new payments are started with it. Payments already started are still settled.
     active: bool,
+    /// The most instalments in which buyers may pay; absent for as many as the gateway offers.
+    max_installments: Option<u8>,
     /// False until credentials are entered; without them the account takes no payments.
     has_credentials: bool,
     /// The name of the account's holder at the gateway, if the gateway tells it; at most 100 characters.
@@ -81,6 +83,7 @@ impl GatewayView {
             currencies: account.currencies,
             position: account.position,
             active: account.active,
+            max_installments: account.max_installments,
             has_credentials: account.credentials_version.is_some(),
             holder: account.holder,
             checked_at: account.checked_at,
@@ -112,11 +115,11 @@ fn warnings(account: &GatewayAccount) -> Vec<Warning> {
     match account.gateway {
         GatewayName::MercadoPago => warn(
             WarningCode::SlowPayments,
-            "Payments in cash or by transfer can stay undecided for days. Their places go back on sale meanwhile, and money that comes later is given back if they are gone.",
+            "Buyers can pay in cash: their places are kept for as long as the `cash_hours` of your organiser say, and some hours more until the money is credited. Money that comes later is given back if the places are gone.",
         ),
         GatewayName::Wompi => warn(
             WarningCode::RefundsByHand,
-            "Wompi can only take back whole card payments, and only until it settles them in the evening. Parts and everything else you have to pay back by hand, by bank transfer; each one is on your list of refunds.",
+            "Wompi can only take back whole card payments, and only until it settles them in the evening. Parts and everything else you have to pay back by hand, by bank transfer; each one is on your list of refunds. That includes cash and transfers that arrive when the places are gone.",
         ),
         GatewayName::Payu => warn(
             WarningCode::RefundsReviewed,
@@ -145,6 +148,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: Some("secret version".to_owned()),
+            max_installments: None,
             closing: false,
             checked_at: Some(at(0)),
             created_at: at(0),

@@ -2,6 +2,7 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
+use domain::cash::{CashPolicy, MAX_CASH_HOURS};
 use domain::colour::Colour;
 use domain::error::Fields;
 use domain::event::{ADDRESS_PATTERN, check_address};
@@ -104,6 +105,8 @@ struct TenantView {
     /// True if staff must sign in with a second factor to have a role here.
     #[serde(default)]
     requires_second_factor: bool,
+    /// How long a buyer has to pay a voucher in cash, in hours; 0 takes no cash.
+    cash_hours: u16,
     /// When the tenant was created.
     created_at: Timestamp,
     /// Counts changes, from 1. A change can name the version that it is based on.
@@ -131,6 +134,7 @@ impl From<Tenant> for TenantView {
             language: tenant.language,
             policies: tenant.policies.into(),
             requires_second_factor: tenant.requires_second_factor,
+            cash_hours: tenant.cash.hours,
             created_at: tenant.created_at,
             version: tenant.version,
         }
@@ -240,6 +244,10 @@ struct TenantChanges {
     /// True to have staff sign in with a second factor; roles that were given out before end
     /// within 15 minutes. Needs a recent sign-in; to turn it on, one with a second factor.
     requires_second_factor: Option<bool>,
+    /// How long a buyer has to pay a voucher in cash, in hours; 0 takes no cash. Vouchers always end
+    /// two and a half hours before the doors open, and are not offered for less than three hours.
+    #[schemars(range(max = MAX_CASH_HOURS))]
+    cash_hours: Option<u16>,
 }
 
 async fn create(
@@ -317,6 +325,7 @@ async fn update(
         },
         language: changes.language.unwrap_or(before.language),
         requires_second_factor: strict,
+        cash: changes.cash_hours.map_or(before.cash, |hours| CashPolicy { hours }),
         version: before.version + 1,
         ..before
     };
@@ -359,6 +368,7 @@ fn check(tenant: &Tenant, mut fields: Fields) -> Result<()> {
     check_address(tenant.website.as_deref(), "/website", &mut fields);
     let is_zone = tenant.time_zone.as_deref().is_none_or(|zone| time_zone(zone).is_some());
     fields.rule(is_zone, "/time_zone", NO_ZONE);
+    tenant.cash.check("/cash_hours", &mut fields);
     fields.finish()
 }
 

@@ -302,6 +302,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: Some("v1".to_owned()),
+            max_installments: None,
             closing: false,
             checked_at: None,
             created_at: at(0),

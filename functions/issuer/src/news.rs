@@ -5,10 +5,12 @@
 
 use domain::order::{Order, Payment, UnusedReason};
 use domain::outbox::{OrderNews, TicketLoss};
-use domain::payment::Dispute;
+use domain::payment::{Dispute, MethodKind};
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Language, Money, OrderId, Person, Result, UserId};
-use queue::{Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, WithdrawalMail};
+use queue::{
+    Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, VoucherMail, WithdrawalMail,
+};
 
 use crate::State;
 use crate::compose::{organiser, show};
@@ -79,6 +81,21 @@ async fn mails_to_all(
     let payment = order.payments.get(usize::from(place));
     let payment =
         payment.ok_or_else(|| Error::internal(format!("news about a payment that {} has not", order.id)))?;
+    let voucher = |payment: &Payment, until| {
+        let later = payment.later.as_ref();
+        VoucherMail {
+            order: order.id,
+            amount: money(payment.amount),
+            gateway: payment.gateway,
+            kind: later.map_or(MethodKind::Other, |later| later.kind),
+            name: later.and_then(|later| later.name.clone()),
+            until,
+            voucher_url: later.and_then(|later| later.voucher_url.clone()),
+            code: later.and_then(|later| later.code.clone()),
+            show: show(&sheet.event),
+            organiser: organiser(&tenant),
+        }
+    };
     let facts = |amount, by_hand| facts_of(payment.unused, amount, by_hand);
     let to_organiser = |mail| MailMessage {
         to: Person { email: tenant.email.clone(), name: tenant.name.clone() },
@@ -118,7 +135,17 @@ async fn mails_to_all(
                 PaymentsMail { asked: Some(order.total()), ..about_payment(paid, TicketLoss::default()) };
             vec![to_organiser(Mail::PaymentMismatch(mail))]
         }
-        OrderNews::PlacesLost | OrderNews::LinkRenewed | OrderNews::Withdrawn { .. } => Vec::new(),
+        OrderNews::PaymentPending { until, .. } if is_waiting(&order, payment) => {
+            vec![to_buyer(Mail::PaymentPending(voucher(payment, Some(until))))]
+        }
+        OrderNews::VoucherWithoutPlaces { .. } if is_waiting(&order, payment) => {
+            vec![to_buyer(Mail::VoucherWithoutPlaces(voucher(payment, None)))]
+        }
+        OrderNews::PlacesLost
+        | OrderNews::LinkRenewed
+        | OrderNews::Withdrawn { .. }
+        | OrderNews::PaymentPending { .. }
+        | OrderNews::VoucherWithoutPlaces { .. } => Vec::new(),
         _ if is_over(payment, news) => Vec::new(),
         OrderNews::DisputeOpened { .. } => {
             vec![to_organiser(Mail::DisputeOpened(whole(TicketLoss::default())))]
@@ -155,12 +182,19 @@ fn buyer_of(order: &Order, language: Language) -> Person {
     }
 }
 
+/// True if the buyer still has to pay, or a bank to decide.
+fn is_waiting(order: &Order, payment: &Payment) -> bool {
+    order.is_payable() && payment.is_awaited() && !payment.closed
+}
+
 /// Index of the payment that the news is about, if any.
 const fn place(news: OrderNews) -> Option<u8> {
     match news {
         OrderNews::PlacesLost | OrderNews::LinkRenewed | OrderNews::Withdrawn { .. } => None,
         OrderNews::RefundDone { payment, .. }
         | OrderNews::RefundDue { payment, .. }
+        | OrderNews::PaymentPending { payment, .. }
+        | OrderNews::VoucherWithoutPlaces { payment }
         | OrderNews::PaymentMismatch { payment, .. }
         | OrderNews::DisputeOpened { payment }
         | OrderNews::DisputeLost { payment, .. }

@@ -18,6 +18,13 @@ pub(crate) fn clock(time: Timestamp, time_zone: &str, language: Language) -> Str
     format!("{:02}:{:02}{hours}{note}", time.hour(), time.minute())
 }
 
+/// The offset from UTC at that time in `time_zone`, such as `UTC−5` or `UTC+5:30`.
+pub(crate) fn offset(time: Timestamp, time_zone: &str) -> String {
+    let minutes = zone(time_zone).0.to_offset(time).seconds() / 60;
+    let (sign, hours, rest) = (if minutes < 0 { '−' } else { '+' }, minutes.abs() / 60, minutes.abs() % 60);
+    if rest == 0 { format!("UTC{sign}{hours}") } else { format!("UTC{sign}{hours}:{rest:02}") }
+}
+
 /// A duration in words, rounded to minutes, hours or days.
 pub(crate) fn lifetime(left: SignedDuration, language: Language) -> String {
     let minutes = (left.as_secs() + 30).div_euclid(60).max(1);
@@ -49,6 +56,10 @@ mod tests {
         let time: Timestamp = "2026-11-21T01:30:00Z".parse().expect("a time");
         assert_eq!(clock(time, "America/Bogota", Language::Es), "20:30 h");
         assert_eq!(clock(time, "Nowhere/Else", Language::En), "01:30 UTC");
+        assert_eq!(offset(time, "America/Bogota"), "UTC−5");
+        assert_eq!(offset(time, "America/Santiago"), "UTC−3");
+        assert_eq!(offset(time, "Asia/Kolkata"), "UTC+5:30");
+        assert_eq!(offset(time, "Nowhere/Else"), "UTC+0");
     }
 
     #[test]

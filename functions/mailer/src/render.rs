@@ -39,6 +39,9 @@ impl Templates {
         environment.add_filter("clock", |state: &minijinja::State, time: String, zone: String| {
             Ok::<_, TemplateError>(format::clock(parsed(&time)?, &zone, language(state)))
         });
+        environment.add_filter("offset", |time: String, zone: String| {
+            Ok::<_, TemplateError>(format::offset(parsed(&time)?, &zone))
+        });
         environment.add_filter("money", |state: &minijinja::State, money: Value| {
             let money = Money::deserialize(money)?;
             Ok::<_, TemplateError>(domain::format::money(money, language(state)))
@@ -76,6 +79,12 @@ impl Templates {
             "refund_due.en.html",
             "withdrawn.es.html",
             "withdrawn.en.html",
+            "voucher.es.txt",
+            "voucher.en.txt",
+            "payment_pending.es.html",
+            "payment_pending.en.html",
+            "voucher_without_places.es.html",
+            "voucher_without_places.en.html",
             "payment_mismatch.es.html",
             "payment_mismatch.en.html",
             "payments.html",
@@ -136,6 +145,10 @@ impl Templates {
             Mail::RefundDone(mail) => ("refund_done", Value::from(Serde(mail)), &*mail.show.name),
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::Withdrawn(mail) => ("withdrawn", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::PaymentPending(mail) => ("payment_pending", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::VoucherWithoutPlaces(mail) => {
+                ("voucher_without_places", Value::from(Serde(mail)), &*mail.show.name)
+            }
             Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
             Mail::DisputeOpened(mail) => ("dispute_opened", Value::from(Serde(mail)), &*mail.show.name),
             Mail::DisputeLost(mail) => ("dispute_lost", Value::from(Serde(mail)), &*mail.show.name),

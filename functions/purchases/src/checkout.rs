@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoredEvent;
 
-use crate::State;
 use crate::gateways::{PaymentAccount, PaymentAccounts};
+use crate::{State, cash};
 use actions::RequestDigest;
 
 /// Time before the hold's end at which the gateway stops taking money: more than clocks can differ.
@@ -49,13 +49,15 @@ pub(crate) struct PaymentRequest {
     pub(crate) corrects: bool,
     /// The digest that recognises a repeated request; `None` without an idempotency key.
     pub(crate) digest: Option<RequestDigest>,
+    /// False to keep cash out of the gateway's page.
+    pub(crate) cash: bool,
 }
 
 /// The time until which a payment can be begun at the gateway's page. `None` if it can not be
 /// begun, or has no end: PayU takes cards as long as its page is open.
 pub(crate) fn pay_until(order: &Order, payment: &Payment) -> Option<Timestamp> {
     let takes_money = payment.is_open() && payment.state != PaymentState::Processing;
-    (takes_money && payment.gateway != GatewayName::Payu).then(|| order.expires_at - MARGIN)
+    (takes_money && payment.gateway != GatewayName::Payu).then(|| order.page_end(payment) - MARGIN)
 }
 
 /// Returns the way to the buyer's open payment, or starts a new payment.
@@ -74,12 +76,16 @@ pub(crate) async fn start(
         ));
     }
     let state = accounts.state;
-    if let Some(payment) = order.open_payment(asked.gateway)
+    // A page that has ended is of no use, though the order waits for a voucher.
+    let takes_money = |payment: &&Payment| order.page_end(payment) - MARGIN >= now + LEAST;
+    if let Some(payment) = order.open_payment(asked.gateway).filter(takes_money)
         && let Some(account) = accounts.of_payment(payment).await?
     {
+        let end = order.page_end(payment) - MARGIN;
+        let times = Times { expires_at: end, cash_until: payment.may_extend_to };
         let way = match &payment.checkout_url {
             Some(url) => CheckoutPage { url: url.clone(), form: None },
-            None => match create(state, order, sheet, &account, payment.attempt, expires_at).await {
+            None => match create(state, order, sheet, &account, payment.attempt, times).await {
                 Ok(checkout) => checkout_page(state, checkout),
                 Err(error) => return Err(accounts.with_alternatives(payment.gateway, error).await),
             },
@@ -91,7 +97,9 @@ pub(crate) async fn start(
     }
     let (attempt, account) = (order.next_attempt()?, accounts.open(asked.gateway).await?);
     let gateway = account.gateway.name();
-    let checkout = match create(state, order, sheet, &account, attempt, expires_at).await {
+    let cash_until = if asked.cash { cash::offered_until(state, order, sheet, now).await? } else { None };
+    let times = Times { expires_at, cash_until };
+    let checkout = match create(state, order, sheet, &account, attempt, times).await {
         Ok(checkout) => checkout,
         Err(error) => return Err(accounts.with_alternatives(gateway, error).await),
     };
@@ -104,10 +112,20 @@ pub(crate) async fn start(
         payment_id,
         checkout_url: (!is_repeatable).then(|| way.url.clone()),
         idempotency: asked.digest.map(|digest| digest.text()),
+        cash_until,
     };
     let change = order.payment_started(started, now);
     *order = state.store.save_order(order, &change, now).await?;
     Ok(way)
+}
+
+/// The ends of a payment.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// That of the gateway's page.
+    expires_at: Timestamp,
+    /// That of its vouchers; `None` without cash.
+    cash_until: Option<Timestamp>,
 }
 
 /// Creates the payment at the gateway. Safe to repeat: the same attempt is the same payment.
@@ -117,7 +135,7 @@ async fn create(
     sheet: &StoredEvent,
     account: &PaymentAccount,
     attempt: u8,
-    expires_at: Timestamp,
+    Times { expires_at, cash_until }: Times,
 ) -> Result<Checkout> {
     let reference = PaymentReference { user: order.user, order: order.id, attempt };
     let payment = CreatePayment {
@@ -128,6 +146,8 @@ async fn create(
         buyer_email: order.buyer.email.clone(),
         buyer_name: order.buyer.name.clone(),
         expires_at,
+        cash_until,
+        max_installments: account.max_installments,
         // Gateways append a query, which would be lost after a `#`.
         return_url: format!("{}/purchases/{}", state.public_url, order.id),
         notification_url: notification_url(state, order, account),

@@ -19,6 +19,8 @@ pub(crate) struct PaymentAccount {
     pub(crate) gateway: Arc<dyn PaymentGateway>,
     /// The organiser's account at the gateway; `None` for the sandbox.
     pub(crate) account: Option<GatewayAccountId>,
+    /// The most instalments that the organiser wants.
+    pub(crate) max_installments: Option<u8>,
 }
 
 /// The gateway accounts with which an order may be paid.
@@ -57,6 +59,16 @@ impl<'a> PaymentAccounts<'a> {
             }
         }
         Err(self.with_alternatives(name, refused).await)
+    }
+
+    /// The accounts with which a payment could be begun now, in the organiser's order.
+    pub(crate) async fn working(&self) -> Vec<PaymentAccount> {
+        let takers = choose(&self.accounts, self.currency);
+        if takers.is_empty() {
+            return self.sandbox().into_iter().collect();
+        }
+        let asked = takers.into_iter().map(|account| self.account(account));
+        join_all(asked).await.into_iter().filter_map(Result::ok).collect()
     }
 
     /// The account with which a payment was begun; `None` if it no longer exists. Accounts that
@@ -106,7 +118,10 @@ impl<'a> PaymentAccounts<'a> {
             self.state.gateways.of(account).await
         };
         match open.await {
-            Ok(gateway) => Ok(PaymentAccount { gateway, account: Some(account.id) }),
+            Ok(gateway) => {
+                let max_installments = account.max_installments;
+                Ok(PaymentAccount { gateway, account: Some(account.id), max_installments })
+            }
             Err(error) if error.kind() == Kind::Internal => {
                 // A misconfigured account: a person must see the log, but the buyer need not wait
                 // for that.
@@ -118,7 +133,8 @@ impl<'a> PaymentAccounts<'a> {
     }
 
     fn sandbox(&self) -> Option<PaymentAccount> {
-        self.state.gateways.sandbox().map(|gateway| PaymentAccount { gateway, account: None })
+        let sandbox = self.state.gateways.sandbox();
+        sandbox.map(|gateway| PaymentAccount { gateway, account: None, max_installments: None })
     }
 }
 

@@ -1,9 +1,11 @@
 //! Reservations, payments and refunds: from a quote to a paid order, and back.
 
+mod cash;
 mod checkout;
 mod gateways;
 mod guest;
 mod link;
+mod methods;
 mod payments;
 mod polling;
 mod refunds;
@@ -18,6 +20,7 @@ use actions::{Orders, QuoteKey};
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, ConfigError};
+use domain::cash::CashPolicy;
 use domain::gateway_account::GatewayAccount;
 use domain::{OrderId, Result, TenantId};
 use schemars::JsonSchema;
@@ -38,6 +41,7 @@ pub struct State {
     gateways: PaymentGateways,
     reference_key: ReferenceKey,
     accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
+    cash: Arc<Cache<TenantId, CashPolicy>>,
     reports: Arc<polling::GatewayReportCache>,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
@@ -65,6 +69,7 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             reference_key: ReferenceKey(reference_key(&boot.env)?),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
+            cash: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
             reports: Arc::default(),
             public_url: boot.env.public_url()?,
         })
@@ -92,6 +97,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(reservations::routes())
         .merge(payments::routes())
         .merge(link::routes())
+        .merge(methods::routes())
         .merge(refunds::routes())
         .merge(withdrawal::routes())
         .with_state(state)

@@ -17,7 +17,7 @@ use web::{
 use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};
 use crate::gateways::PaymentAccounts;
 use crate::guest::count_free_order;
-use crate::polling::{is_processing, refresh_from_gateways};
+use crate::polling::{processing, refresh_from_gateways};
 use crate::view::OrderView;
 use crate::{OrderPath, State, checkout};
 use actions::RequestDigest;
@@ -35,7 +35,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          to; called again, it answers with the way to the same payment. If there is nothing to \
                          pay, the tickets are issued at once. After a declined payment it can be called again \
                          while the reservation lives. While a payment is `processing`, only who names a `gateway` \
-                         can begin another (`payment_processing`, 409). If the gateway does not answer, nothing is started: \
+                         can begin another (`payment_processing`, 409, with `due_at` if it is one in cash). \
+                         The gateway's page offers cash as `GET /api/v1/reservations/{id}/payment-methods` \
+                         says, unless `cash` is false; a voucher keeps the places until its money is there. If the gateway does not answer, nothing is started: \
                          `payment_gateway_unavailable` (503) has in `alternatives` which others of the organiser's \
                          work, each as `{\"gateway\": ..}` to send with the same request. Who has not confirmed \
                          the e-mail address has at most ten orders a day for which nothing is paid \
@@ -83,6 +85,14 @@ struct Pay {
     /// another payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gateway: Option<GatewayName>,
+    /// False to keep cash out of the gateway's page, where it can be: then nothing is paid later.
+    #[serde(default = "web::yes", skip_serializing_if = "is_true")]
+    cash: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// An order with the page on which it is paid.
@@ -124,13 +134,18 @@ async fn pay(
     }
     order.payable(now)?;
     // A buyer who names a gateway wants to pay again.
-    if request.gateway.is_none() && is_processing(&state, &order, now).await {
-        return Err(Error::conflict(
+    if request.gateway.is_none()
+        && let Some(payment) = processing(&state, &order, now).await
+    {
+        let error = Error::conflict(
             "payment_processing",
-            "Your payment is being decided: do not pay again. To pay in another way all the same, name the \
-             `gateway`; what is paid twice goes back.",
-        )
-        .into());
+            "Your payment is being decided, or waits for you at a counter until `due_at`: do not pay again. To \
+             pay in another way all the same, name the `gateway`; what is paid twice goes back.",
+        );
+        return Err(match payment.pay_by() {
+            Some(due) => error.with("due_at", due.to_string()).into(),
+            None => error.into(),
+        });
     }
     let attendees = attendees::read(request.attendees, order.ticket_count(), &sheet.event, now)?;
     let corrects = order.name_attendees(attendees);
@@ -140,7 +155,7 @@ async fn pay(
         settle_free(&state, &mut order, &sheet, now).await?;
         None
     } else {
-        let asked = PaymentRequest { gateway: request.gateway, corrects, digest };
+        let asked = PaymentRequest { gateway: request.gateway, corrects, digest, cash: request.cash };
         Some(checkout::start(&accounts, &mut order, &sheet, asked, now).await?)
     };
     Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, way, now))))

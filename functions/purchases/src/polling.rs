@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::order::{Order, Payment, Settlement};
-use domain::payment::{PaymentReference, PaymentReport, PaymentStatus};
+use domain::payment::{PayLater, PaymentReference, PaymentReport, PaymentStatus};
 use domain::{OrderId, Result, Timestamp};
 use futures::future::try_join_all;
 use payments::{OpenPayment, PaymentGateway};
@@ -24,6 +24,8 @@ use crate::State;
 const FROM: Duration = Duration::from_secs(5);
 /// Time between two questions about one order, per execution environment.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Time between two questions about an order whose buyer has yet to go to a counter.
+const COUNTER_PAUSE: Duration = Duration::from_secs(60);
 /// Questions to gateways for one buyer in a quarter of an hour, over all environments: Lambda
 /// starts one per concurrent request, and each would ask. Without a limit one buyer could use up
 /// what the gateway answers the organiser, at the cost of other buyers. A page that asks every two
@@ -61,7 +63,13 @@ struct CachedReports {
 impl GatewayReportCache {
     /// The last reports, and whether the caller has the turn: then it must ask the gateways, and no
     /// other request asks for a pause.
-    fn turn(&self, order: OrderId, version: u32, now: Timestamp) -> (Option<CachedReports>, bool) {
+    fn turn(
+        &self,
+        order: OrderId,
+        version: u32,
+        now: Timestamp,
+        pause: Duration,
+    ) -> (Option<CachedReports>, bool) {
         let mut reports = self.lock();
         let known = reports.get(&order).filter(|look| look.version == version).cloned();
         if known.as_ref().is_some_and(|look| now < look.due) {
@@ -75,7 +83,7 @@ impl GatewayReportCache {
         }
         let (paid, is_news) =
             known.as_ref().map_or((Vec::new(), false), |look| (look.paid.clone(), look.is_news));
-        reports.insert(order, CachedReports { version, due: now + PAUSE, paid, is_news });
+        reports.insert(order, CachedReports { version, due: now + pause, paid, is_news });
         (known, true)
     }
 
@@ -100,16 +108,14 @@ impl GatewayReportCache {
 
 /// The order for its buyer, with the gateways' reports if they are due.
 pub(crate) async fn refresh_from_gateways(state: &State, mut order: Order, now: Timestamp) -> Order {
-    if !is_awaited(&order, now) {
-        return order;
-    }
-    let (known, is_turn) = state.reports.turn(order.id, order.version, now);
+    let Some(pause) = pause(&order, now) else { return order };
+    let (known, is_turn) = state.reports.turn(order.id, order.version, now, pause);
     let mut paid = known.as_ref().map(|look| look.paid.clone()).unwrap_or_default();
     if is_turn
         && may_ask(state, &order, now).await
         && let Some(reports) = ask(state, &order).await
     {
-        let news = ReportedChanges::of(&order, &reports);
+        let news = ReportedChanges::of(&order, &reports, now);
         paid = news.paid.clone();
         state.reports.heard(order.id, news.paid.clone(), news.is_any());
         // The notification had a whole pause to arrive.
@@ -128,31 +134,31 @@ async fn may_ask(state: &State, order: &Order, now: Timestamp) -> bool {
     state.store.check_limits(&asked, now).await.is_ok() && state.store.count(&asked, now).await.is_ok()
 }
 
-/// True if the buyer has paid and the outcome is not known yet. Asks the gateways unless the last
+/// The payment that the buyer has made, and of which the outcome is not known yet. Asks the gateways unless the last
 /// report is recent: a buyer about to be sent to a page may have paid a second ago, and other
 /// execution environments do not know this one's reports.
-pub(crate) async fn is_processing(state: &State, order: &Order, now: Timestamp) -> bool {
+pub(crate) async fn processing(state: &State, order: &Order, now: Timestamp) -> Option<Payment> {
     let mut seen = order.clone();
-    if is_awaited(order, now) {
-        let (known, is_old) = state.reports.turn(order.id, order.version, now);
+    if let Some(pause) = pause(order, now) {
+        let (known, is_old) = state.reports.turn(order.id, order.version, now, pause);
         seen.show_processing(&known.filter(|_| !is_old).map(|look| look.paid).unwrap_or_default());
         if seen.processing_payment().is_none()
             && may_ask(state, order, now).await
             && let Some(reports) = ask(state, order).await
         {
-            let news = ReportedChanges::of(order, &reports);
+            let news = ReportedChanges::of(order, &reports, now);
             seen.show_processing(&news.paid);
             state.reports.heard(order.id, news.paid.clone(), news.is_any());
         }
     }
-    seen.processing_payment().is_some()
+    seen.processing_payment().cloned()
 }
 
 /// True if a gateway has approved a payment that the order does not show yet. The report is then
 /// saved, so that the tickets are issued.
 pub(crate) async fn is_paid(state: &State, order: &mut Order, now: Timestamp) -> bool {
     let Some(reports) = ask(state, order).await else { return false };
-    let news = ReportedChanges::of(order, &reports);
+    let news = ReportedChanges::of(order, &reports, now);
     if !news.sells {
         return false;
     }
@@ -210,12 +216,17 @@ struct ReportedChanges {
 }
 
 impl ReportedChanges {
-    fn of(order: &Order, reports: &[(u8, PaymentReport)]) -> Self {
+    fn of(order: &Order, reports: &[(u8, PaymentReport)], now: Timestamp) -> Self {
         let mut news = Self { paid: Vec::new(), sells: false, is_to_settle: false };
         for (attempt, report) in reports {
+            // The settler keeps the places, and notes what the buyer has to do.
+            news.is_to_settle |= order.extension(*attempt, report, now).is_some();
             match order.settlement(*attempt, report) {
                 Settlement::Nothing => {}
-                Settlement::Process => news.paid.push((*attempt, report.payment_id.clone())),
+                Settlement::Process => {
+                    news.is_to_settle |= PayLater::of(report).is_some();
+                    news.paid.push((*attempt, report.payment_id.clone()));
+                }
                 settlement => {
                     news.is_to_settle = true;
                     if settlement == Settlement::Settle {
@@ -244,10 +255,19 @@ async fn save_reported_changes(state: &State, order: &mut Order, news: &Reported
     }
 }
 
-/// True if the buyer may be waiting for a payment of this order.
-fn is_awaited(order: &Order, now: Timestamp) -> bool {
-    let may_be_paid = |payment: &Payment| payment.is_open() && payment.created_at + FROM <= now;
-    order.is_payable() && now < order.expires_at + UNTIL && order.payments.iter().any(may_be_paid)
+/// Time between two questions if the buyer may be waiting for a payment of this order: short while a
+/// page may be open, longer while only a voucher is to be paid.
+fn pause(order: &Order, now: Timestamp) -> Option<Duration> {
+    let may_be_paid = |payment: &&Payment| payment.is_open() && payment.created_at + FROM <= now;
+    let waiting = order.payments.iter().filter(may_be_paid);
+    let ends = waiting.map(|payment| (now < order.page_end(payment) + UNTIL, payment.is_awaited()));
+    let (pages, vouchers) =
+        ends.fold((false, false), |(pages, vouchers), (page, voucher)| (pages || page, vouchers || voucher));
+    match (order.is_payable(), pages, vouchers && now < order.expires_at + UNTIL) {
+        (true, true, _) => Some(PAUSE),
+        (true, false, true) => Some(COUNTER_PAUSE),
+        _ => None,
+    }
 }
 
 /// The gateways' reports about the open attempts; `None` if one does not answer in time.
@@ -306,18 +326,18 @@ mod tests {
         let orders: Vec<_> =
             (0..1000).map(|_| OrderId::of_quote(QuoteId::generate(at(0)), UserId::generate(at(0)))).collect();
         let order = |n: usize| orders[n];
-        let asked = |n, second| reports.turn(order(n), 1, at(second)).1;
+        let asked = |n, second| reports.turn(order(n), 1, at(second), PAUSE).1;
         assert!(asked(1, 0));
         let paid = vec![(0, "1".to_owned())];
         reports.heard(order(1), paid.clone(), true);
         assert!((0..5).all(|second| !asked(1, second)));
         assert!(asked(2, 1), "another order");
-        let (known, is_turn) = reports.turn(order(1), 1, at(5));
+        let (known, is_turn) = reports.turn(order(1), 1, at(5), PAUSE);
         assert!(is_turn && known.is_some_and(|look| look.is_news && look.paid == paid));
         // A request that took the turn and got no answer is not followed by another at once.
         assert!(!asked(1, 9) && asked(1, 10));
         // The order has changed: its reports are out of date.
-        assert!(matches!(reports.turn(order(1), 2, at(11)), (None, true)));
+        assert!(matches!(reports.turn(order(1), 2, at(11), PAUSE), (None, true)));
         for n in 3..1000 {
             assert!(asked(n, 10));
         }

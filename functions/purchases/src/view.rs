@@ -3,7 +3,7 @@
 use domain::order::{
     Attendee, IfPaid, Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason,
 };
-use domain::payment::{Dispute, GatewayName};
+use domain::payment::{Dispute, GatewayName, MethodKind};
 use domain::seat::SeatLabel;
 use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
 use schemars::JsonSchema;
@@ -36,6 +36,8 @@ pub(crate) struct OrderView {
     paid: Amount,
     /// The amount given back in all, including payments that bought no tickets.
     refunded: Amount,
+    /// The address to which the order's mails go.
+    customer_email: String,
     /// The promotion code that took effect.
     promotion_code: Option<String>,
     /// True if it was made without an account.
@@ -52,7 +54,7 @@ pub(crate) struct OrderView {
     tickets: Vec<OrderTicket>,
     /// When the order was made.
     created_at: Timestamp,
-    /// When an unpaid reservation ends.
+    /// When an unpaid reservation ends; a voucher or a transfer moves it.
     expires_at: Timestamp,
     /// When the order was paid.
     paid_at: Option<Timestamp>,
@@ -128,6 +130,19 @@ struct PaymentView {
     /// Until when the gateway's page takes the money; absent if it takes none, or if its end is not
     /// known.
     pay_until: Option<Timestamp>,
+    /// How the buyer pays later, such as in cash; absent for cards, and until the gateway tells.
+    payment_method: Option<MethodKind>,
+    /// The gateway's name of that way, such as `efecty`.
+    method_name: Option<String>,
+    /// Until when the buyer has to pay; the places are kept until the money is there.
+    due_at: Option<Timestamp>,
+    /// The address of the voucher.
+    voucher_url: Option<String>,
+    /// The number to say at the counter.
+    voucher_code: Option<String>,
+    /// True if the places were gone when the gateway told of the voucher: it is better not paid.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    without_places: bool,
     /// The progress of the refund; absent if nothing goes back.
     refund: Option<RefundView>,
     /// The state of a dispute: the buyer's bank wants the money back.
@@ -226,6 +241,12 @@ impl OrderView {
             unused_because: payment.unused,
             if_paid: order.if_paid(payment, now),
             pay_until: checkout::pay_until(order, payment).filter(|until| now < *until),
+            payment_method: payment.later.as_ref().map(|later| later.kind),
+            method_name: payment.later.as_ref().and_then(|later| later.name.clone()),
+            due_at: payment.pay_by().filter(|_| payment.is_awaited()),
+            voucher_url: payment.later.as_ref().and_then(|later| later.voucher_url.clone()),
+            voucher_code: payment.later.as_ref().and_then(|later| later.code.clone()),
+            without_places: payment.later.as_ref().is_some_and(|later| later.without_places),
             refund: RefundView::of(payment, order.currency),
             dispute: payment.dispute,
             created_at: payment.created_at,
@@ -247,6 +268,7 @@ impl OrderView {
             total: amount(order.total),
             paid: amount(order.paid()),
             refunded: amount(order.refunded()),
+            customer_email: order.buyer.email.clone(),
             promotion_code: order.promotion_code.clone(),
             guest: order.is_of_guest(),
             phone: order.phone.clone(),
@@ -294,24 +316,9 @@ mod tests {
     fn a_refund_view_shows_the_payments_refund_state() {
         let since = at(0);
         let check = |refunded, refund_due, refund, expected: Option<(RefundState, i64, bool)>| {
-            let payment = Payment {
-                attempt: 0,
-                gateway: GatewayName::Wompi,
-                account: None,
-                payment_id: None,
-                checkout_url: None,
-                state: PaymentState::Approved,
-                amount: 100,
-                refunded,
-                by_hand: 0,
-                refund_due,
-                refund,
-                unused: None,
-                dispute: None,
-                created_at: since,
-                idempotency: None,
-                closed: false,
-            };
+            let pending = Payment::pending(0, GatewayName::Wompi, None, 100, since);
+            let state = PaymentState::Approved;
+            let payment = Payment { state, refunded, refund_due, refund, ..pending };
             let view = RefundView::of(&payment, Currency::CLP);
             let view = view.map(|view| (view.state, view.amount, view.since.is_some()));
             let amount = |minor| Amount::of(minor, Currency::CLP);

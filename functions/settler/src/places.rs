@@ -1,7 +1,7 @@
 //! Sells the places of orders whose outcome is written.
 
 use domain::Result;
-use domain::order::{Input, Order, Secured, Step};
+use domain::order::{Input, Order, OrderStatus, Secured, Step};
 
 use crate::{State, TRIES, contended, save};
 
@@ -55,6 +55,16 @@ pub(crate) async fn sell_rest(state: &State, order: &Order) -> Result<()> {
         state.store.return_unused(&order).await?;
     }
     Ok(())
+}
+
+/// Returns what an order that has ended is not to keep: a worker may have extended its claims while
+/// another ended it. Also sells what is unsold of one that is paid.
+pub(crate) async fn release(state: &State, order: &Order) -> Result<()> {
+    if order.status == OrderStatus::Released {
+        return Ok(state.store.release_holdings(order).await?);
+    }
+    sell_rest(state, order).await?;
+    Ok(state.store.return_unused(order).await?)
 }
 
 async fn read_again(state: &State, order: &Order) -> Result<Order> {

@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::order::{
-    DECIDED_WITHIN, Input, Order, PaymentState, RefundOutcome, RefundProgress, Report, Settlement, Source,
-    undecided,
+    Input, Order, Payment, PaymentState, RefundOutcome, RefundProgress, Report, Settlement, Source, undecided,
 };
 use domain::payment::{ManualReason, PaymentReference, PaymentReport, PaymentStatus};
 use domain::{OrderId, Result, Timestamp, UserId};
@@ -22,6 +21,10 @@ use crate::{State, places};
 
 /// Time between two rounds.
 const PAUSE: Duration = Duration::from_secs(900);
+
+/// How long before its hold ends an order that may be paid in cash is asked about: not every gateway
+/// tells of a voucher by itself, and a later extension may find the places gone.
+const LAST_LOOK: Duration = Duration::from_secs(20);
 
 /// How long a gateway may take for a refund. Real ones take up to three working days.
 const REFUNDED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -40,14 +43,32 @@ fn is_turn(round: u16) -> bool {
     }
 }
 
+/// Time until the next round: shorter if the hold ends before.
+fn pause_before_end(order: &Order, now: Timestamp) -> Duration {
+    let left = order.expires_at.duration_since(now + LAST_LOOK);
+    let left = Duration::try_from(left).ok().filter(|left| !left.is_zero() && order.may_wait_for_cash(now));
+    left.map_or(PAUSE, |left| left.min(PAUSE))
+}
+
+/// True once an hour, when gateways are asked about payments that their buyers have yet to make.
+fn is_hourly(round: u16) -> bool {
+    round.is_multiple_of(4)
+}
+
 /// Asks about an order's undecided payments and refunds, and queues the next round while some are
 /// undecided. Also sells places that are still unsold although the order has its outcome.
 ///
 /// # Errors
 /// If a gateway or the table does not answer; the queue then delivers the message again.
 pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round: u16) -> Result<()> {
-    if is_turn(round) {
+    let (is_turn, mut pause) = (is_turn(round), PAUSE);
+    if is_turn || is_hourly(round) {
         let Some(order) = state.store.order(user, order).await? else { return Ok(()) };
+        // Money at a counter has to be found before the places are gone.
+        if !is_turn && !order.payments.iter().any(Payment::is_awaited) {
+            return next_round(state, user, order.id, round, PAUSE).await;
+        }
+        pause = pause_before_end(&order, state.clock.now());
         let mut trouble = None;
         let mut is_open = false;
         if let Err(error) = places::sell_rest(state, &order).await {
@@ -71,10 +92,14 @@ pub(crate) async fn reconcile(state: &State, user: UserId, order: OrderId, round
             return Ok(());
         }
     }
+    next_round(state, user, order, round, pause).await
+}
+
+async fn next_round(state: &State, user: UserId, order: OrderId, round: u16, pause: Duration) -> Result<()> {
     if round >= LAST {
         return Ok(());
     }
-    state.payments.send_later(&PaymentMessage::Reconcile { user, order, round: round + 1 }, PAUSE).await
+    state.payments.send_later(&PaymentMessage::Reconcile { user, order, round: round + 1 }, pause).await
 }
 
 /// Asks about an order's payments once, because its buyer is waiting.
@@ -110,9 +135,9 @@ async fn ask_about(state: &State, order: &Order, attempt: u8) -> Result<bool> {
     let now = state.clock.now();
     let pending: Vec<_> = reports.iter().filter(|report| report.status.is_undecided()).collect();
     let of_try = || order.payments.iter().filter(|payment| payment.attempt == attempt);
-    let begun = of_try().map(|payment| payment.created_at).min().unwrap_or(now);
-    if pending.is_empty() || now < begun + DECIDED_WITHIN {
-        let may_begin = of_try().any(|payment| now < order.expires_at + payment.gateway.grace());
+    let decided_by = of_try().map(Payment::decided_by).max().unwrap_or(now);
+    if pending.is_empty() || now < decided_by {
+        let may_begin = of_try().any(|payment| now < order.page_end(payment) + payment.gateway.grace());
         let is_paid = reports.iter().any(|report| report.status == PaymentStatus::Approved);
         return Ok(!pending.is_empty() || (may_begin && !is_paid));
     }
@@ -238,6 +263,23 @@ impl<'a> PendingRefund<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_that_may_be_paid_in_cash_is_looked_at_before_its_hold_ends() {
+        use domain::order::{OrderStatus, fixture};
+        let order = |cash: bool| {
+            fixture::order(OrderStatus::AwaitingPayment, &[PaymentState::Pending]).with(|order| {
+                order.payments[0].may_extend_to = cash.then(|| fixture::now() + 24 * PAUSE);
+            })
+        };
+        let at = |second| fixture::now() + Duration::from_secs(second);
+        assert_eq!(pause_before_end(&order(true), at(180)), Duration::from_secs(400), "of ten minutes");
+        assert_eq!(pause_before_end(&order(true), at(590)), PAUSE, "too late");
+        assert_eq!(pause_before_end(&order(true), at(700)), PAUSE);
+        assert_eq!(pause_before_end(&order(false), at(180)), PAUSE);
+        let long = order(true).with(|order| order.expires_at = at(86_400));
+        assert_eq!(pause_before_end(&long, at(180)), PAUSE);
+    }
 
     #[test]
     fn gateways_are_asked_less_and_less_often() {

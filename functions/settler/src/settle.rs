@@ -4,6 +4,7 @@ use domain::Result;
 use domain::order::{Input, Order, Report, Step};
 use domain::payment::{PaymentReference, PaymentReport};
 use domain::payment_difference::{DifferenceKind, PaymentDifference};
+use payments::OpenPayment;
 
 use crate::{State, TRIES, contended, places, save};
 
@@ -28,6 +29,11 @@ pub(crate) async fn settle(state: &State, reference: PaymentReference, report: R
             let sheet = state.sheet(order.event).await?;
             let secured = state.store.secure_holdings(&order, &sheet, now).await?;
             step = order.next(Input::Secured(report, &secured), now);
+        } else if let Step::Extend(until) = step {
+            // The claims first: one that runs longer than its order says harms nobody.
+            let sheet = state.sheet(order.event).await?;
+            let secured = state.store.extend_holdings(&order, &sheet, until, now).await?;
+            step = order.next(Input::Extended(report, &secured, until), now);
         }
         match step {
             Step::Save(changed, change) => {
@@ -38,12 +44,36 @@ pub(crate) async fn settle(state: &State, reference: PaymentReference, report: R
                 }
             }
             Step::Foreign => return note_foreign_account(state, reference, report).await,
+            Step::Release => return places::release(state, &order).await,
+            Step::Close(place) => return close(state, &order, place).await,
             // This may be the message of a worker that died after it wrote the outcome.
             _ if is_sold => return Ok(()),
             _ => return places::sell_rest(state, &order).await,
         }
     }
     Err(contended())
+}
+
+/// Has the gateway close a payment whose places are gone, so that its buyer does not pay for nothing.
+/// Where it has no call for that, money that comes all the same goes back.
+async fn close(state: &State, order: &Order, place: usize) -> Result<()> {
+    let payment = &order.payments[place];
+    let Some(client) = state.client(payment.gateway, order.account_of(payment)).await? else { return Ok(()) };
+    let reference = PaymentReference { user: order.user, order: order.id, attempt: payment.attempt };
+    let open = OpenPayment {
+        reference: reference.encode(&state.reference_key),
+        payment_id: payment.payment_id.clone(),
+        checkout_url: payment.checkout_url.clone(),
+        now: state.clock.now(),
+    };
+    if let Err(error) = client.close(&open).await {
+        tracing::info!(order = %order.id, gateway = %payment.gateway, %error, "a voucher without places stays open");
+        return Ok(());
+    }
+    let mut closed = order.clone();
+    let change = closed.payments_closed(&[place]);
+    // On a lost update, another report leads here again.
+    save(state, &closed, &change).await.map(drop)
 }
 
 /// Notes that the payment names an order that does not exist.

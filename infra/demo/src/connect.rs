@@ -59,6 +59,7 @@ impl Connection<'_> {
             holder: Some(merchant.name().to_owned()),
             active: true,
             credentials_version: Some(version),
+            max_installments: None,
             closing: false,
             checked_at: Some(now),
             created_at: now,

@@ -276,6 +276,11 @@ impl Event {
         self.transfers_close_at.map_or(self.starts_at, |closes_at| closes_at.min(self.starts_at))
     }
 
+    /// When people come in: what is not paid by then is of no use.
+    pub fn opens_at(&self) -> Timestamp {
+        self.doors_at.map_or(self.starts_at, |doors| doors.min(self.starts_at))
+    }
+
     /// The most tickets that one order of this event may have.
     pub fn ticket_limit(&self) -> u8 {
         self.max_tickets_per_order.min(MAX_TICKETS_PER_ORDER)

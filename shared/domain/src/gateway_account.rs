@@ -14,6 +14,14 @@ pub const MAX_GATEWAY_ACCOUNTS: usize = 20;
 /// The highest position in the order in which accounts are tried.
 pub const MAX_POSITION: u16 = 99;
 
+/// The most instalments that an account can be limited to.
+pub const MAX_INSTALLMENTS: u8 = 36;
+
+/// True if the gateway can be told the most instalments of a payment.
+pub const fn limits_installments(gateway: GatewayName) -> bool {
+    matches!(gateway, GatewayName::MercadoPago)
+}
+
 /// Whether an account moves test money or real money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +55,10 @@ pub struct GatewayAccount {
     pub active: bool,
     /// The version of the stored credentials that is used; `None` until there are any.
     pub credentials_version: Option<String>,
+    /// The most instalments in which its gateway lets buyers pay, where it can be told; `None` for as
+    /// many as the gateway offers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_installments: Option<u8>,
     /// True once its deletion has begun: its secret is removed, and it takes no other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing: bool,
@@ -100,6 +112,18 @@ impl GatewayAccount {
                 fields.check(first, pointer, "This currency is there already. Name each once.");
             }
         }
+        if let Some(most) = self.max_installments {
+            fields.rule(
+                limits_installments(self.gateway),
+                "/max_installments",
+                "This gateway can not be told. Leave it out, and set it in the gateway's own panel.",
+            );
+            fields.check(
+                (1..=MAX_INSTALLMENTS).contains(&most),
+                "/max_installments",
+                format!("Must be between 1, which is all at once, and {MAX_INSTALLMENTS}."),
+            );
+        }
         fields.check(
             self.position <= MAX_POSITION,
             "/position",
@@ -137,6 +161,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: Some("v1".to_owned()),
+            max_installments: None,
             closing: false,
             checked_at: Some(at(0)),
             created_at: at(0),

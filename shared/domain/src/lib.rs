@@ -28,6 +28,7 @@ macro_rules! inline_schema {
 pub mod access;
 pub mod audit;
 pub mod birth_date;
+pub mod cash;
 pub mod colour;
 pub mod consent;
 pub mod discount;

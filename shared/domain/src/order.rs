@@ -5,6 +5,7 @@
 //! and so does every claim on an allotment.
 
 pub mod attendees;
+mod cash;
 mod change;
 mod difference;
 #[cfg(any(test, feature = "testing"))]
@@ -30,7 +31,7 @@ use crate::policy::Accepted;
 use crate::{Currency, Error, EventId, Language, Money, OrderId, Person, Result, TenantId, UserId};
 
 pub use change::{Change, Revocation, TaskChange};
-pub use difference::{DECIDED_WITHIN, differences, undecided};
+pub use difference::{differences, undecided};
 pub use hold_refusal::HoldRefusal;
 pub use next::{Input, RefundOutcome, Report, Secured, Source, Step};
 pub use parts::{Attendee, Holding, OrderLine, Part, Ticket, TicketState};
@@ -290,8 +291,8 @@ impl Order {
     /// The outcome if the buyer pays `payment` now, or if the gateway approves it; `None` if
     /// neither can happen any more.
     pub fn if_paid(&self, payment: &Payment, now: Timestamp) -> Option<IfPaid> {
-        let is_over =
-            payment.state == PaymentState::Declined && now >= self.expires_at + payment.gateway.grace();
+        let is_over = payment.state == PaymentState::Declined
+            && now >= self.page_end(payment) + payment.gateway.grace();
         (payment.is_open() && !is_over).then(|| {
             if !self.is_payable() {
                 IfPaid::Refund

@@ -116,6 +116,19 @@ pub enum OrderNews {
     PlacesLost,
     /// To the buyer: the order's link is another one, which this brings.
     LinkRenewed,
+    /// To the buyer: the places are kept until the money of a voucher or transfer is there.
+    PaymentPending {
+        /// The payment's index.
+        payment: u8,
+        /// Until when the buyer has to pay.
+        until: Timestamp,
+    },
+    /// To the buyer: the places were gone when the gateway told of the voucher, which is better not
+    /// paid.
+    VoucherWithoutPlaces {
+        /// The payment's index.
+        payment: u8,
+    },
     /// To the organiser: a payment's amount or currency is not the order's.
     PaymentMismatch {
         /// The payment's index.
@@ -224,6 +237,15 @@ mod tests {
         insta::assert_snapshot!(
             text(&Outbox::News { news: OrderNews::LinkRenewed }),
             @r#"{"do":"news","news":{"is":"link_renewed"}}"#
+        );
+        let pending = OrderNews::PaymentPending { payment: 0, until: Timestamp::UNIX_EPOCH };
+        insta::assert_snapshot!(
+            text(&Outbox::News { news: pending }),
+            @r#"{"do":"news","news":{"is":"payment_pending","payment":0,"until":"1970-01-01T00:00:00Z"}}"#
+        );
+        insta::assert_snapshot!(
+            text(&Outbox::News { news: OrderNews::VoucherWithoutPlaces { payment: 0 } }),
+            @r#"{"do":"news","news":{"is":"voucher_without_places","payment":0}}"#
         );
         insta::assert_snapshot!(text(&Outbox::AskNow), @r#"{"do":"ask_now"}"#);
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);

@@ -1,6 +1,8 @@
 //! Payments at gateways in words that all gateways share, and the reference that leads from a
 //! payment to its order.
 
+mod later;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use crate::{Money, OrderId, UserId};
+
+pub use later::{Due, MethodKind, PayLater};
 
 /// A payment gateway that Taquilla supports.
 ///
@@ -145,6 +149,31 @@ pub struct PaymentReport {
     pub reason: Option<String>,
     /// When the money was approved.
     pub approved_at: Option<Timestamp>,
+    /// The way to pay, if the gateway tells.
+    pub method: Option<MethodKind>,
+    /// The gateway's name of that way, such as `efecty`; at most 32 characters.
+    pub method_name: Option<String>,
+    /// What its buyer has yet to do, if it is pending for that.
+    pub due: Option<Due>,
+}
+
+impl PaymentReport {
+    /// A report that says no more than this.
+    pub const fn new(payment_id: String, reference: String, status: PaymentStatus, amount: Money) -> Self {
+        Self {
+            payment_id,
+            reference,
+            status,
+            amount,
+            refunded: Money::new(0, amount.currency),
+            dispute: None,
+            reason: None,
+            approved_at: None,
+            method: None,
+            method_name: None,
+            due: None,
+        }
+    }
 }
 
 /// The thing about which a notification says to ask the gateway. Nothing in it is believed.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::cash::CashPolicy;
 use crate::colour::Colour;
 use crate::error::Fields;
 use crate::event::{Fees, Vat};
@@ -107,6 +108,9 @@ pub struct Tenant {
     /// True if a role in the tenant needs a sign-in with a second factor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_second_factor: bool,
+    /// How long buyers have to pay in cash.
+    #[serde(default, skip_serializing_if = "CashPolicy::is_usual")]
+    pub cash: CashPolicy,
     /// When the tenant was created.
     pub created_at: Timestamp,
     /// Counts changes; a change names the version that it is based on.
@@ -159,6 +163,7 @@ impl Tenant {
             language: None,
             policies: PolicyVersions::default(),
             requires_second_factor: false,
+            cash: CashPolicy::default(),
             created_at: now,
             version: 1,
         }

@@ -204,6 +204,33 @@ fn decimals_are_those_that_are_documented() {
     assert_eq!(documented, takes.collect());
 }
 
+#[test]
+fn ways_to_pay_are_those_that_are_documented() {
+    use domain::payment::GatewayName;
+
+    use crate::methods::methods_of;
+    let table = Table::documented("### Methods", 2);
+    let mut documented = BTreeSet::new();
+    for row in &table.rows {
+        let gateway = match row[0].as_str() {
+            "Mercado Pago" => GatewayName::MercadoPago,
+            "Wompi" => GatewayName::Wompi,
+            "PayU" => GatewayName::Payu,
+            other => panic!("{other} is no gateway"),
+        };
+        for word in literals(&row[1]) {
+            let kind = crate::method_kind(gateway, word);
+            assert_eq!(literals(&row[2]), [ours(kind)], "{gateway} {word}");
+            let is_left_out = kind == crate::MethodKind::Cash && crate::leaves_cash_out(gateway);
+            assert_eq!(row[4] == "yes", is_left_out, "{gateway} {word}");
+            assert!(documented.insert((gateway, word)), "{gateway} {word} twice");
+        }
+    }
+    let real = GatewayName::ALL.into_iter().filter(|gateway| *gateway != GatewayName::Sandbox);
+    let known = real.flat_map(|gateway| methods_of(gateway).iter().map(move |method| (gateway, method.word)));
+    assert_eq!(documented, known.collect());
+}
+
 /// The checks above would find what is wrong.
 #[test]
 #[should_panic(expected = "[\"APPROVED\"]")]

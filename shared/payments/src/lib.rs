@@ -23,6 +23,7 @@ mod documented;
 mod error;
 mod gateways;
 pub mod mercado_pago;
+mod methods;
 pub mod payu;
 mod refund_plan;
 pub mod sandbox;
@@ -40,11 +41,13 @@ pub use checkout::{BuyerStep, Checkout};
 pub use credential_form::{CredentialField, credential_fields};
 pub use credentials::{BadCredential, CredentialCheck, Mode};
 pub use domain::payment::{
-    Dispute, GatewayName, PaymentHint, PaymentReference, PaymentReport, PaymentStatus, SignedReference,
+    Dispute, Due, GatewayName, MethodKind, PaymentHint, PaymentReference, PaymentReport, PaymentStatus,
+    SignedReference,
 };
 pub(crate) use error::Result;
 pub use error::{GatewayError, WebhookRefused};
 pub use gateways::{PaymentGateways, credentials_name};
+pub use methods::{MethodOffer, MethodsAsked, leaves_cash_out, method_kind};
 pub use signed_time::{MAX_CLOCK_DIFFERENCE, MAX_SIGNATURE_AGE};
 
 /// The key that payment references are signed with, from `REFERENCE_SECRET`.
@@ -86,6 +89,11 @@ pub struct CreatePayment {
     /// The end of the payment. Must come before the end of the hold, or the seats are
     /// gone when the money arrives.
     pub expires_at: Timestamp,
+    /// Until when a voucher of it may be paid in cash; `None` if the page is to offer no cash, where
+    /// that can be said. Later than `expires_at`, which is when the page ends.
+    pub cash_until: Option<Timestamp>,
+    /// The most instalments, where the gateway can be told; `None` for as many as it offers.
+    pub max_installments: Option<u8>,
     /// The page that the browser opens after the payment.
     pub return_url: String,
     /// The address for notifications: `/api/v1/webhooks/{gateway}` of this installation.
@@ -201,6 +209,12 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// Makes a payment, and says how the buyer gets to the page where it is completed.
     /// Idempotent by its key, unless [`Checkout::is_repeatable`] says otherwise.
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout>;
+
+    /// The ways to pay that its page offers, in its order. What it does not tell is taken from what is
+    /// known of it.
+    fn methods<'a>(&'a self, asked: &'a MethodsAsked) -> Reply<'a, Vec<MethodOffer>> {
+        Box::pin(async { Ok(asked.usual(self.name())) })
+    }
 
     /// Checks that the gateway sent this, over the raw body and in constant time.
     /// Makes no call, so that a webhook can be answered in milliseconds.

@@ -5,7 +5,9 @@
 //! JSON over HTTP with `Authorization: Bearer <API key>`. Amounts are integers of
 //! minor units beside an ISO 4217 code, times are RFC 3339.
 //!
-//! - `POST /v1/payments` with `Idempotency-Key` → 201, a payment
+//! - `POST /v1/payments` with `Idempotency-Key` → 201, a payment; its page offers cash if the body
+//!   has `cash_until`, which is then the end of vouchers. A payment that waits for cash has `pay_by`,
+//!   `voucher_url` and `voucher_code`.
 //! - `GET /v1/payments/{id}` → 200, a payment
 //! - `GET /v1/payments?reference=` → 200, `{"payments": [..]}`, the newest first
 //! - `POST /v1/payments/{id}/cancel` → 200, a payment that cannot be paid any more
@@ -30,9 +32,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::untrusted::{checked_id, clip, is_id, path_id};
+use crate::methods::{method_kind, method_name, voucher_code};
+use crate::untrusted::{checked_id, clip, is_id, page_address, path_id};
 use crate::{
-    BuyerStep, Checkout, CreatePayment, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
+    BuyerStep, Checkout, CreatePayment, Due, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
     MAX_WEBHOOK_BYTES, Notification, OpenPayment, PaymentGateway, PaymentHint, PaymentReport, PaymentStatus,
     RefundPayment, RefundReport, RefundStatus, Reply, Result, Subject, WebhookRefused, WebhookRequest,
 };
@@ -115,6 +118,7 @@ impl SandboxGateway {
                 name: clip(&payment.buyer_name, 100),
             },
             expires_at: payment.expires_at,
+            cash_until: payment.cash_until,
             return_url: &payment.return_url,
             notification_url: &payment.notification_url,
             language: payment.language,
@@ -287,6 +291,8 @@ mod wire {
         pub(super) description: String,
         pub(super) buyer: Buyer,
         pub(super) expires_at: Timestamp,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub(super) cash_until: Option<Timestamp>,
         pub(super) return_url: &'a str,
         pub(super) notification_url: &'a str,
         pub(super) language: Language,
@@ -310,6 +316,14 @@ mod wire {
         pub(super) checkout_url: String,
         pub(super) expires_at: Timestamp,
         pub(super) approved_at: Option<Timestamp>,
+        #[serde(default)]
+        pub(super) method: Option<String>,
+        #[serde(default)]
+        pub(super) pay_by: Option<Timestamp>,
+        #[serde(default)]
+        pub(super) voucher_url: Option<String>,
+        #[serde(default)]
+        pub(super) voucher_code: Option<String>,
     }
 
     #[derive(Deserialize)]
@@ -387,24 +401,31 @@ mod wire {
             if amount.amount <= 0 || !(0..=amount.amount).contains(&self.refunded_amount) {
                 return Err(GatewayError::Protocol("its amounts make no sense".to_owned()));
             }
+            let status = match self.status {
+                Status::Pending => PaymentStatus::Open,
+                Status::InProcess => PaymentStatus::Pending,
+                Status::Approved => PaymentStatus::Approved,
+                Status::Declined => PaymentStatus::Declined,
+                Status::Cancelled => PaymentStatus::Cancelled,
+                Status::Expired => PaymentStatus::Expired,
+                Status::Refunded => PaymentStatus::Refunded,
+                Status::ChargedBack => PaymentStatus::ChargedBack,
+            };
+            let due = Due {
+                by: self.pay_by,
+                voucher_url: self.voucher_url.and_then(|url| page_address(&url).ok()),
+                code: self.voucher_code.as_deref().and_then(voucher_code),
+            };
+            let is_due = status == PaymentStatus::Pending && due != Due::default();
+            let word = self.method.as_deref();
             Ok(PaymentReport {
-                payment_id: checked_id(self.id)?,
-                reference: clip(&self.reference, 256),
-                status: match self.status {
-                    Status::Pending => PaymentStatus::Open,
-                    Status::InProcess => PaymentStatus::Pending,
-                    Status::Approved => PaymentStatus::Approved,
-                    Status::Declined => PaymentStatus::Declined,
-                    Status::Cancelled => PaymentStatus::Cancelled,
-                    Status::Expired => PaymentStatus::Expired,
-                    Status::Refunded => PaymentStatus::Refunded,
-                    Status::ChargedBack => PaymentStatus::ChargedBack,
-                },
-                amount,
                 refunded: Money::new(self.refunded_amount, self.currency),
-                dispute: None,
                 reason: self.reason.map(|reason| clip(&reason, 100)),
                 approved_at: self.approved_at,
+                method: word.map(|word| method_kind(GatewayName::Sandbox, word)),
+                method_name: word.and_then(method_name),
+                due: is_due.then_some(due),
+                ..PaymentReport::new(checked_id(self.id)?, clip(&self.reference, 256), status, amount)
             })
         }
     }

@@ -24,6 +24,8 @@ pub use mail::{
     Organiser, REQUEST_TAG, Show, TicketsMail, TransferMail, WithdrawalMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
-pub use payment_mail::{DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};
+pub use payment_mail::{
+    DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, VoucherMail, WaitingRefund,
+};
 pub use producer::Queue;
 pub use sealed::{TokenSeal, Unsealable};

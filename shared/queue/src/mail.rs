@@ -8,7 +8,7 @@ use domain::user::LinkPurpose;
 use domain::{DiscountRequestId, Language, Money, OrderId, Person, TenantId, TicketId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail};
+use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail, VoucherMail};
 
 /// A message to `mailer`: one e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,10 @@ pub enum Mail {
     RefundDue(OrderMail),
     /// The buyer withdrew from the purchase.
     Withdrawn(WithdrawalMail),
+    /// The places are kept until the money of a voucher or transfer is there.
+    PaymentPending(VoucherMail),
+    /// The places were gone when the gateway told of the voucher.
+    VoucherWithoutPlaces(VoucherMail),
     /// For the organiser: a payment does not match its order.
     PaymentMismatch(PaymentsMail),
     /// For the organiser: a buyer's bank wants the money back.

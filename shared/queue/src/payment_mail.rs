@@ -1,6 +1,6 @@
 //! The facts of mails about payments that a person has to look at.
 
-use domain::payment::{GatewayName, ManualReason};
+use domain::payment::{GatewayName, ManualReason, MethodKind};
 use domain::payment_difference::PaymentDifference;
 use domain::{Money, OrderId, Person, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -81,5 +81,31 @@ pub struct DifferencesMail {
     #[serde(default)]
     pub more: bool,
     /// The organiser, which has to look at them.
+    pub organiser: Organiser,
+}
+
+/// The facts of a mail to the buyer of a payment that comes later, in cash or by transfer.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoucherMail {
+    /// The order.
+    pub order: OrderId,
+    /// The money to be paid.
+    pub amount: Money,
+    /// The gateway of the payment.
+    pub gateway: GatewayName,
+    /// The way to pay.
+    pub kind: MethodKind,
+    /// The gateway's name of it.
+    pub name: Option<String>,
+    /// Until when it has to be paid; `None` if it is better not paid.
+    pub until: Option<Timestamp>,
+    /// The address of the voucher.
+    pub voucher_url: Option<String>,
+    /// The number to say at the counter.
+    pub code: Option<String>,
+    /// The show.
+    pub show: Show,
+    /// The organiser.
     pub organiser: Organiser,
 }

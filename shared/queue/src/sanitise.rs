@@ -10,7 +10,8 @@ use domain::words::{line, note, person_name, title};
 
 use crate::{
     Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderLinkMail, OrderMail, Organiser,
-    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, WaitingRefund, WithdrawalMail,
+    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, VoucherMail, WaitingRefund,
+    WithdrawalMail,
 };
 
 impl MailMessage {
@@ -49,6 +50,8 @@ fn mail(mail: Mail) -> Mail {
             organiser: organiser(mail.organiser),
             ..mail
         }),
+        Mail::PaymentPending(mail) => Mail::PaymentPending(voucher(mail)),
+        Mail::VoucherWithoutPlaces(mail) => Mail::VoucherWithoutPlaces(voucher(mail)),
         Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(payments(mail)),
         Mail::TicketsWorthless(mail) => Mail::TicketsWorthless(order(mail)),
         Mail::RefundByHandDue(mail) => Mail::RefundByHandDue(order(mail)),
@@ -135,6 +138,10 @@ fn tickets(mail: TicketsMail) -> TicketsMail {
 
 fn order(mail: OrderMail) -> OrderMail {
     OrderMail { show: show(mail.show), organiser: organiser(mail.organiser), ..mail }
+}
+
+fn voucher(mail: VoucherMail) -> VoucherMail {
+    VoucherMail { show: show(mail.show), organiser: organiser(mail.organiser), ..mail }
 }
 
 fn payments(mail: PaymentsMail) -> PaymentsMail {

@@ -8,7 +8,7 @@ use crate::payment_difference::{DifferenceKind, PaymentDifference};
 use crate::{Money, OrderId, Timestamp};
 
 /// How long a gateway may take to decide about a payment: 24 hours.
-pub const DECIDED_WITHIN: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DECIDED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 fn difference(
     order: OrderId,
@@ -61,9 +61,8 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
                 .then(|| amount_differs(order, report, now));
         }
         (_, status) if status.is_undecided() => {
-            let since = payment.map_or(order.id.created_at(), |payment| payment.created_at);
-            let late = now >= since + DECIDED_WITHIN;
-            return late.then(|| undecided(order.id, report, now));
+            let by = payment.map_or(order.id.created_at() + DECIDED_WITHIN, Payment::decided_by);
+            return (now >= by).then(|| undecided(order.id, report, now));
         }
         (_, PaymentStatus::Approved) => {
             let detail = format!("The gateway has {} that pays for nothing.", report.amount);
@@ -74,7 +73,8 @@ fn of_report(order: &Order, report: &PaymentReport, now: Timestamp) -> Option<Pa
     Some(difference(order.id, Some(&report.payment_id), kind, detail, now))
 }
 
-/// The difference of a payment about which its gateway has not decided for [`DECIDED_WITHIN`].
+/// The difference of a payment about which its gateway has not decided in time: see
+/// [`Payment::decided_by`].
 pub fn undecided(order: OrderId, report: &PaymentReport, now: Timestamp) -> PaymentDifference {
     let reason = report.reason.as_deref().unwrap_or("no reason");
     let detail = format!("The gateway has not decided about {} ({reason}).", report.amount);

@@ -5,6 +5,9 @@
 //! workers may work on the same order. The order's version decides: after a refused write, the
 //! worker asks again with the order as it is then.
 
+mod pending;
+mod source;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,42 +19,11 @@ use super::{
     Holding, Order, OrderStatus, Payment, PaymentState, RefundAsk, RefundProgress, RefundStep, Settlement,
     UnusedReason,
 };
-use crate::gateway_account::AccountRef;
 use crate::outbox::{OrderNews, Outbox, TicketLoss};
-use crate::payment::{Dispute, GatewayName, ManualReason, PaymentReport};
+use crate::payment::{Dispute, ManualReason, PaymentReport};
 use crate::payment_difference::PaymentDifference;
 
-/// The account at a gateway from which a report comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source {
-    /// The gateway.
-    pub gateway: GatewayName,
-    /// The organiser's account there; `None` at the sandbox.
-    pub account: Option<AccountRef>,
-}
-
-impl Source {
-    /// True if a payment reported from there counts for the try `attempt` of the order: it was made
-    /// with the account that the try names or, for a try that was never noted, with one of the
-    /// order's own organiser. Otherwise one organiser's money could pay for another's tickets.
-    pub fn may_pay(&self, order: &Order, attempt: u8) -> bool {
-        let account = self.account.map(|account| account.id);
-        self.account.is_none_or(|account| account.tenant_id == order.tenant)
-            && (order.payments.iter().filter(|payment| payment.attempt == attempt))
-                .all(|payment| payment.gateway == self.gateway && payment.account == account)
-    }
-}
-
-/// A gateway's report about a payment, with its source and try.
-#[derive(Debug, Clone, Copy)]
-pub struct Report<'a> {
-    /// The account from which it comes.
-    pub source: Source,
-    /// The number of the try.
-    pub attempt: u8,
-    /// The report itself.
-    pub is: &'a PaymentReport,
-}
+pub use source::{Report, Source};
 
 /// The result of securing an order's places.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +57,8 @@ pub enum Input<'a> {
     Reported(Report<'a>),
     /// The report buys the tickets; with the result of securing the places.
     Secured(Report<'a>, &'a Secured),
+    /// The report keeps the places until this time; with the result of extending their claims.
+    Extended(Report<'a>, &'a Secured, Timestamp),
     /// The places of a paid order ran out before they were sold, and a worker tried to secure them
     /// again.
     Unsold {
@@ -120,6 +94,14 @@ pub enum Step {
     Note(PaymentDifference),
     /// Secure the order's places, and continue with [`Input::Secured`].
     Secure,
+    /// Extend the claims on the order's places until this time, and continue with
+    /// [`Input::Extended`].
+    Extend(Timestamp),
+    /// Return what the order is not to keep: a worker may have extended its claims while another
+    /// ended the order.
+    Release,
+    /// Have the gateway close the payment with this index, if it can: its places are gone.
+    Close(usize),
     /// The payment was made with an account that can not pay for the order: tell the account's
     /// organiser.
     Foreign,
@@ -139,6 +121,18 @@ impl Order {
                 let place = order.place_of(report, now);
                 order.approved_payment(place, secured.clone(), now)
             }),
+            Input::Extended(report, Secured::All(holdings), until) => self.after(|order| {
+                if order.holdings != *holdings {
+                    // Long claims are only made on places that the order names, so that whoever ends
+                    // the order finds them.
+                    order.0.holdings.clone_from(holdings);
+                    return Change::default();
+                }
+                order.extended(report, until, now)
+            }),
+            Input::Extended(report, Secured::Gone(_), _) => {
+                self.after(|order| order.voucher_without_places(report, now))
+            }
             Input::Unsold { secured: Secured::All(holdings), .. } => self.after(|order| {
                 order.0.holdings.clone_from(holdings);
                 Change::default()
@@ -174,8 +168,11 @@ impl Order {
         if !report.source.may_pay(self, report.attempt) {
             return Step::Foreign;
         }
+        if let Some(until) = self.extension(report.attempt, report.is, now) {
+            return Step::Extend(until);
+        }
         match self.settlement(report.attempt, report.is) {
-            Settlement::Nothing => Step::Nothing,
+            Settlement::Nothing => self.nothing_new(report, now),
             Settlement::Settle => Step::Secure,
             settlement => self.after(|order| {
                 let place = order.place_of(report, now);
@@ -193,7 +190,12 @@ impl Order {
             self.0.payments.push(Payment::pending(attempt, source.gateway, account, total, now));
             self.payments.len() - 1
         });
-        self.0.payments[place].payment_id = Some(is.payment_id.clone());
+        let payment = &mut self.0.payments[place];
+        if payment.payment_id.as_ref() != Some(&is.payment_id) {
+            // What is known of another voucher is not true of this payment.
+            payment.later = payment.later.take().filter(|later| later.without_places);
+            payment.payment_id = Some(is.payment_id.clone());
+        }
         place
     }
 
@@ -210,10 +212,7 @@ impl Order {
         match settlement {
             // `Settle` depends on the places: see `approved_payment`.
             Settlement::Nothing | Settlement::Settle => Change::default(),
-            Settlement::Process => {
-                payment.state = PaymentState::Processing;
-                Change::default()
-            }
+            Settlement::Process => self.processing(place, report, now),
             Settlement::Decline => {
                 payment.state = PaymentState::Declined;
                 Change::default()

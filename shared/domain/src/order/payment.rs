@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::GatewayAccountId;
-use crate::payment::{Dispute, GatewayName, ManualReason};
+use crate::payment::{Dispute, GatewayName, ManualReason, PayLater};
 
 /// One payment at a gateway. Usually there is one for each try; a try has several if the gateway's
 /// page took the buyer's money twice.
@@ -44,6 +44,15 @@ pub struct Payment {
     pub idempotency: Option<String>,
     /// True if the gateway closed it at our request, so that it can no longer be paid.
     pub closed: bool,
+    /// Until when its buyer may pay it in cash or by transfer, as the organiser and the show allowed
+    /// when it was begun; `None` if its page was to offer no cash.
+    pub may_extend_to: Option<Timestamp>,
+    /// How its buyer pays later, once the gateway told.
+    pub later: Option<PayLater>,
+    /// The end of its page, if the order was extended since: see [`Order::page_end`].
+    ///
+    /// [`Order::page_end`]: super::Order::page_end
+    pub page_end: Option<Timestamp>,
 }
 
 impl Payment {
@@ -72,6 +81,9 @@ impl Payment {
             created_at,
             idempotency: None,
             closed: false,
+            may_extend_to: None,
+            later: None,
+            page_end: None,
         }
     }
 

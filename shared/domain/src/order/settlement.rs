@@ -60,6 +60,15 @@ impl Order {
             {
                 Settlement::Process
             }
+            // The gateway tells more of a voucher than before.
+            (Some(PaymentState::Processing), PaymentStatus::Pending)
+                if payment.is_some_and(|known| {
+                    known.payment_id.as_deref() == Some(&report.payment_id)
+                        && known.after(report).later != known.later
+                }) =>
+            {
+                Settlement::Process
+            }
             (_, PaymentStatus::Pending) => Settlement::Nothing,
             (Some(PaymentState::Approved), _) => {
                 payment.map_or(Settlement::Nothing, |payment| after(payment, report))
@@ -154,16 +163,7 @@ mod tests {
     use crate::{Currency, Money};
 
     fn report(id: &str, status: PaymentStatus, amount: i64) -> PaymentReport {
-        PaymentReport {
-            payment_id: id.to_owned(),
-            reference: String::new(),
-            status,
-            amount: Money::new(amount, Currency::CLP),
-            refunded: Money::new(0, Currency::CLP),
-            dispute: None,
-            reason: None,
-            approved_at: None,
-        }
+        PaymentReport::new(id.to_owned(), String::new(), status, Money::new(amount, Currency::CLP))
     }
 
     #[test]

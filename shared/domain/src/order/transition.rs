@@ -63,6 +63,8 @@ pub struct StartedPayment {
     pub checkout_url: Option<String>,
     /// A digest of the request, if it had an idempotency key.
     pub idempotency: Option<String>,
+    /// Until when its buyer may pay it in cash or by transfer; `None` if its page offers no cash.
+    pub cash_until: Option<Timestamp>,
 }
 
 impl Order {
@@ -152,11 +154,13 @@ impl Order {
     /// Adds a payment to which the buyer is sent.
     #[must_use]
     pub fn payment_started(&mut self, started: StartedPayment, now: Timestamp) -> Change {
-        let StartedPayment { attempt, gateway, account, payment_id, checkout_url, idempotency } = started;
+        let StartedPayment { attempt, gateway, account, payment_id, checkout_url, idempotency, cash_until } =
+            started;
         self.0.payments.push(Payment {
             payment_id,
             checkout_url,
             idempotency,
+            may_extend_to: cash_until,
             ..Payment::pending(attempt, gateway, account, self.total, now)
         });
         self.0.status = OrderStatus::AwaitingPayment;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use outbound::{Breaker, Outcome};
 
 use crate::{
-    Checkout, CreatePayment, CredentialCheck, GatewayError, GatewayName, Notification, OpenPayment,
-    PaymentGateway, PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, Result, WebhookRefused,
-    WebhookRequest,
+    Checkout, CreatePayment, CredentialCheck, GatewayError, GatewayName, MethodOffer, MethodsAsked,
+    Notification, OpenPayment, PaymentGateway, PaymentHint, PaymentReport, RefundPayment, RefundReport,
+    Reply, Result, WebhookRefused, WebhookRequest,
 };
 
 /// A call's outcome for the breaker.
@@ -93,6 +93,11 @@ impl PaymentGateway for Guarded {
             Err(_) => outcome(result),
         };
         Box::pin(self.guard(self.gateway.checkout(payment), outcome))
+    }
+
+    fn methods<'a>(&'a self, asked: &'a MethodsAsked) -> Reply<'a, Vec<MethodOffer>> {
+        // It falls back on what is known, so its success does not show that the gateway answers.
+        self.gateway.methods(asked)
     }
 
     fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {

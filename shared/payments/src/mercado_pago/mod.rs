@@ -12,6 +12,7 @@
 //! - `GET /v1/payments/search?external_reference=` → 200, `{"results": [..]}`
 //! - `POST /v1/payments/{id}/refunds` with `X-Idempotency-Key` → 201, a refund
 //! - `GET /v1/payments/{id}/refunds`, `GET /v1/payments/{id}/refunds/{id}`
+//! - `GET /v1/payment_methods` → the ways to pay in the account's country
 //! - `GET /merchant_orders/{id}`, `GET /v1/chargebacks/{id}` → which payments they are about
 //! - errors: `{"message", "error", "status", "cause": [{"code", "description"}]}`
 //!
@@ -39,6 +40,7 @@
 
 mod close;
 mod failure;
+mod methods;
 mod payment;
 mod preference;
 mod refund;
@@ -57,8 +59,9 @@ use uuid::Builder;
 
 use crate::credentials::{BadCredential, CredentialCheck, Mode, plain};
 use crate::{
-    Checkout, CreatePayment, GatewayError, GatewayName, Notification, OpenPayment, PaymentGateway,
-    PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, Result, WebhookRefused, WebhookRequest,
+    Checkout, CreatePayment, GatewayError, GatewayName, MethodOffer, MethodsAsked, Notification, OpenPayment,
+    PaymentGateway, PaymentHint, PaymentReport, RefundPayment, RefundReport, Reply, Result, WebhookRefused,
+    WebhookRequest,
 };
 
 pub use signature::{REQUEST_ID_HEADER, SIGNATURE_HEADER, manifest, sign};
@@ -119,6 +122,7 @@ pub struct MercadoPagoGateway {
     mode: Mode,
     /// Older test tokens have a page of their own for the buyer.
     test_page: bool,
+    methods: methods::KnownMethods,
 }
 
 impl fmt::Debug for MercadoPagoGateway {
@@ -150,6 +154,7 @@ impl MercadoPagoGateway {
             webhook_secret: credentials.webhook_secret.clone(),
             mode,
             test_page: credentials.access_token.starts_with("TEST-"),
+            methods: methods::KnownMethods::default(),
         })
     }
 
@@ -184,6 +189,10 @@ impl PaymentGateway for MercadoPagoGateway {
 
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         Box::pin(self.create_preference(payment))
+    }
+
+    fn methods<'a>(&'a self, asked: &'a MethodsAsked) -> Reply<'a, Vec<MethodOffer>> {
+        Box::pin(async { Ok(self.offered_methods(asked).await) })
     }
 
     fn verify_webhook(&self, request: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {

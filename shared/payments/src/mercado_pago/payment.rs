@@ -7,8 +7,11 @@ use serde::Deserialize;
 use super::{MercadoPagoGateway, map_status};
 use crate::credentials::Mode;
 use crate::decimal::Decimal;
-use crate::untrusted::{IdText, clip, is_number, protocol, time};
-use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result};
+use crate::methods::{method_kind, method_name};
+use crate::untrusted::{IdText, clip, is_number, page_address, protocol, time};
+use crate::{
+    Due, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result,
+};
 
 /// The fields of a payment that Taquilla needs.
 #[derive(Deserialize)]
@@ -22,6 +25,15 @@ struct Payment {
     external_reference: Option<String>,
     date_approved: Option<String>,
     live_mode: Option<bool>,
+    payment_type_id: Option<String>,
+    payment_method_id: Option<String>,
+    date_of_expiration: Option<String>,
+    transaction_details: Option<Details>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    external_resource_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,15 +108,26 @@ impl Payment {
         if mapped.status == PaymentStatus::Refunded && refunded.amount == 0 {
             refunded = amount;
         }
+        let method = self.payment_type_id.as_deref().map(|word| method_kind(GatewayName::MercadoPago, word));
+        let due = Due {
+            by: time(self.date_of_expiration.as_deref()),
+            voucher_url: self
+                .transaction_details
+                .and_then(|details| details.external_resource_url)
+                .and_then(|url| page_address(&url).ok()),
+            code: None,
+        };
+        let is_due = mapped.status == PaymentStatus::Pending && (due != Due::default());
+        let reference = clip(&self.external_reference.unwrap_or_default(), 256);
         Ok(PaymentReport {
-            payment_id: self.id.0,
-            reference: clip(&self.external_reference.unwrap_or_default(), 256),
-            status: mapped.status,
-            amount,
             refunded,
             dispute: mapped.dispute,
             reason: Some(clip(&format!("{}: {detail}", self.status), 100)),
             approved_at: time(self.date_approved.as_deref()),
+            method,
+            method_name: self.payment_method_id.as_deref().and_then(method_name),
+            due: is_due.then_some(due),
+            ..PaymentReport::new(self.id.0, reference, mapped.status, amount)
         })
     }
 }

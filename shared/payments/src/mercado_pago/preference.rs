@@ -9,8 +9,8 @@ use crate::decimal::{Decimal, payable};
 use crate::untrusted::{clip, page_address, protocol};
 use crate::{BuyerStep, Checkout, CreatePayment, GatewayName, Result};
 
-/// Ways to pay at a counter: the money would come days after the seats are gone.
-const COUNTER_METHODS: [Id; 2] = [Id { id: "ticket" }, Id { id: "atm" }];
+/// Ways to pay at a counter, which are left out where nobody waits for the money.
+const COUNTERS: [Id; 2] = [Id { id: "ticket" }, Id { id: "atm" }];
 
 #[derive(Serialize)]
 struct NewPreference<'a> {
@@ -22,6 +22,9 @@ struct NewPreference<'a> {
     external_reference: &'a str,
     expires: bool,
     expiration_date_to: String,
+    /// The end of vouchers, which is later than that of the page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_of_expiration: Option<String>,
     payment_methods: PaymentMethods,
     #[serde(skip_serializing_if = "String::is_empty")]
     statement_descriptor: String,
@@ -53,7 +56,9 @@ struct BackUrls<'a> {
 
 #[derive(Serialize)]
 struct PaymentMethods {
-    excluded_payment_types: [Id; 2],
+    excluded_payment_types: &'static [Id],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    installments: Option<u8>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +106,12 @@ impl MercadoPagoGateway {
             external_reference: &payment.reference,
             expires: true,
             expiration_date_to: with_offset(payment.expires_at),
-            payment_methods: PaymentMethods { excluded_payment_types: COUNTER_METHODS },
+            date_of_expiration: payment.cash_until.map(with_offset),
+            payment_methods: PaymentMethods {
+                // Cash machines take days to say what they took.
+                excluded_payment_types: if payment.cash_until.is_some() { &COUNTERS[1..] } else { &COUNTERS },
+                installments: payment.max_installments,
+            },
             statement_descriptor: on_a_statement(&payment.seller),
         };
         // It is not documented that the same key makes one preference. A second one costs

@@ -58,6 +58,7 @@ mod return_page;
 mod rules;
 mod signature;
 mod status;
+mod voucher;
 
 use std::fmt;
 

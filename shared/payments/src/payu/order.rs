@@ -8,14 +8,16 @@ use serde::Deserialize;
 
 use super::query::Details;
 use super::refund::refund_status;
+use super::voucher::Extra;
 use super::{PayuGateway, map_status};
 use crate::credentials::Mode;
 use crate::decimal::Decimal;
+use crate::methods::{method_kind, method_name};
 use crate::refund_plan::EarlierRefund;
 use crate::untrusted::{IdText, OneOrMany, clip, is_id, is_number, protocol};
 use crate::{
-    Dispute, GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, RefundStatus, Result,
-    SignedReference,
+    Dispute, Due, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus,
+    RefundStatus, Result, SignedReference,
 };
 
 /// An order and one of its transactions, both of which a refund needs.
@@ -73,6 +75,10 @@ pub(super) struct Transaction {
     parent_transaction_id: Option<String>,
     pub(super) transaction_response: Option<Response>,
     #[serde(default)]
+    payment_method: Option<String>,
+    #[serde(default)]
+    extra_parameters: Extra,
+    #[serde(default)]
     additional_values: Values,
 }
 
@@ -84,6 +90,8 @@ pub(super) struct Response {
     response_code: Option<String>,
     #[serde(default)]
     operation_date: Option<When>,
+    #[serde(default)]
+    extra_parameters: Extra,
 }
 
 /// Milliseconds since 1970, or a text in one of several forms.
@@ -114,6 +122,12 @@ impl Values {
 }
 
 impl Transaction {
+    /// What PayU tells of a voucher, in the transaction or in its answer; see [`Extra`].
+    fn due(&self) -> Option<Due> {
+        let answered = self.transaction_response.as_ref().map(|response| &response.extra_parameters);
+        [Some(&self.extra_parameters), answered].into_iter().flatten().find_map(Extra::due)
+    }
+
     pub(super) fn state(&self) -> &str {
         self.transaction_response.as_ref().map_or("", |response| response.state.as_str())
     }
@@ -269,15 +283,18 @@ impl Order {
             (mapped.status, refunded) = self.given_back(transaction, amount, mapped.status)?;
         }
         let decided = matches!(mapped.status, PaymentStatus::Approved | PaymentStatus::Refunded);
+        let word = transaction.payment_method.as_deref();
+        let due = transaction.due().filter(|_| mapped.status == PaymentStatus::Pending);
+        let reference = clip(self.reference_code.as_deref().unwrap_or_default(), 256);
         Ok(PaymentReport {
-            payment_id: id.to_string(),
-            reference: clip(self.reference_code.as_deref().unwrap_or_default(), 256),
-            status: mapped.status,
-            amount,
             refunded: Money::new(refunded, amount.currency),
             dispute: (mapped.status == PaymentStatus::ChargedBack).then_some(Dispute::Lost),
             reason: Some(clip(&format!("{order_status}, {}: {code}", transaction.state()), 100)),
             approved_at: transaction.at().filter(|_| decided),
+            method: word.map(|word| method_kind(GatewayName::Payu, word)),
+            method_name: word.and_then(method_name),
+            due,
+            ..PaymentReport::new(id.to_string(), reference, mapped.status, amount)
         })
     }
 
@@ -350,6 +367,8 @@ impl PayuGateway {
             kind: None,
             parent_transaction_id: None,
             transaction_response: Some(response.ok_or(GatewayError::NotFound)?),
+            payment_method: None,
+            extra_parameters: Extra::default(),
             additional_values: Values::default(),
         };
         order.report(&transaction, self.mode)

@@ -6,8 +6,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{WompiGateway, failure};
-use crate::untrusted::{checked_id, clip, path_id, protocol, time};
-use crate::{GatewayError, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result};
+use crate::methods::{method_kind, method_name, voucher_code};
+use crate::untrusted::{IdText, checked_id, clip, page_address, path_id, protocol, time};
+use crate::{
+    Due, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result,
+};
 
 /// The fields of a transaction that Taquilla needs.
 #[derive(Debug, Deserialize)]
@@ -19,6 +22,8 @@ pub(super) struct Transaction {
     #[serde(default)]
     pub(super) payment_method_type: Option<String>,
     #[serde(default)]
+    payment_method: Option<PaymentMethod>,
+    #[serde(default)]
     reference: Option<String>,
     #[serde(default)]
     status_message: Option<String>,
@@ -26,6 +31,26 @@ pub(super) struct Transaction {
     created_at: Option<String>,
     #[serde(default)]
     finalized_at: Option<String>,
+}
+
+/// What Wompi tells of the way to pay. None of it is documented to be there.
+#[derive(Debug, Default, Deserialize)]
+struct PaymentMethod {
+    #[serde(default)]
+    extra: Option<Extra>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Extra {
+    /// The bank's page of a transfer.
+    #[serde(default)]
+    async_payment_url: Option<String>,
+    /// The number of the agreement under which a counter takes the money.
+    #[serde(default)]
+    business_agreement_code: Option<IdText>,
+    /// The number of the payment at the counter.
+    #[serde(default)]
+    payment_intention_identifier: Option<IdText>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +111,18 @@ impl WompiGateway {
     }
 }
 
+impl Extra {
+    fn due(self) -> Due {
+        let numbers = [self.business_agreement_code, self.payment_intention_identifier];
+        let numbers: Vec<String> = numbers.into_iter().flatten().map(|IdText(number)| number).collect();
+        Due {
+            by: None,
+            voucher_url: self.async_payment_url.and_then(|url| page_address(&url).ok()),
+            code: voucher_code(&numbers.join(" ")),
+        }
+    }
+}
+
 impl Transaction {
     /// The transaction in the words that all gateways share.
     pub(super) fn report(self) -> Result<PaymentReport> {
@@ -104,15 +141,18 @@ impl Transaction {
         });
         let refunded = if status == PaymentStatus::Refunded { amount.amount } else { 0 };
         let decided = matches!(status, PaymentStatus::Approved | PaymentStatus::Refunded);
+        let word = self.payment_method_type.as_deref();
+        let due = self.payment_method.and_then(|method| method.extra).map(Extra::due);
+        let due = due.filter(|due| status == PaymentStatus::Pending && *due != Due::default());
+        let reference = clip(&self.reference.unwrap_or_default(), 256);
         Ok(PaymentReport {
-            payment_id: checked_id(self.id)?,
-            reference: clip(&self.reference.unwrap_or_default(), 256),
-            status,
-            amount,
             refunded: Money::new(refunded, currency),
-            dispute: None,
             reason: Some(clip(&format!("{}: {}", self.status, self.status_message.unwrap_or_default()), 100)),
             approved_at: time(self.finalized_at.as_deref()).filter(|_| decided),
+            method: word.map(|word| method_kind(GatewayName::Wompi, word)),
+            method_name: word.and_then(method_name),
+            due,
+            ..PaymentReport::new(checked_id(self.id)?, reference, status, amount)
         })
     }
 }

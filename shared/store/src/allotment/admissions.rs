@@ -264,6 +264,28 @@ impl Store {
         claim: Claim,
         now: Timestamp,
     ) -> Result<Vec<Part>, Refusal> {
+        match self.extend_admissions(pool, parts, token, claim).await {
+            Ok(()) => Ok(parts.to_vec()),
+            Err(Refusal::Failure(failure)) => Err(failure.into()),
+            Err(_) => {
+                let quantity = parts.iter().map(|part| part.quantity).sum();
+                self.claim_admissions(pool, quantity, token, claim, now).await
+            }
+        }
+    }
+
+    /// Extends what the token holds where it is, one write a part. Places that it no longer has are not
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`Refusal::SoldOut`] if some are gone.
+    pub(crate) async fn extend_admissions(
+        &self,
+        pool: &Pool,
+        parts: &[Part],
+        token: Token,
+        claim: Claim,
+    ) -> Result<(), Refusal> {
         for part in parts {
             let next = ClaimValue::new(part.quantity, claim);
             if self.exchange(pool, part.block, token, next.or_shorter(), Some(next)).await? {
@@ -271,11 +293,10 @@ impl Store {
             }
             let has = self.claim_on(pool, part.block, token).await?;
             if !has.is_some_and(|has| has.quantity() == part.quantity && has >= next) {
-                let quantity = parts.iter().map(|part| part.quantity).sum();
-                return self.claim_admissions(pool, quantity, token, claim, now).await;
+                return Err(Refusal::SoldOut(0));
             }
         }
-        Ok(parts.to_vec())
+        Ok(())
     }
 
     /// Sells what the token holds, expired or not, one write a part. What it has beyond `parts` is free

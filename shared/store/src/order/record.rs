@@ -13,7 +13,7 @@ use domain::order::{
     Attendee, Holding, Order, OrderFields, OrderLine, OrderStatus, Part, Payment, PaymentState,
     RefundProgress, TicketState, UnusedReason,
 };
-use domain::payment::{Dispute, GatewayName};
+use domain::payment::{Dispute, GatewayName, PayLater};
 use domain::policy::Accepted;
 use domain::seat::SeatLabel;
 use domain::{
@@ -158,6 +158,13 @@ struct PaymentRecord {
     idempotency: Option<String>,
     #[serde(rename = "cl", default, skip_serializing_if = "std::ops::Not::not")]
     closed: bool,
+    /// Seconds, as the allotments have them.
+    #[serde(rename = "e", default, with = "second::optional")]
+    may_extend_to: Option<Timestamp>,
+    #[serde(rename = "l")]
+    later: Option<PayLater>,
+    #[serde(rename = "pe", default, with = "second::optional")]
+    page_end: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]

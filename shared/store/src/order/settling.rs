@@ -14,7 +14,7 @@ use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
 use crate::order::holding::HoldingContext;
-use crate::{Result, Store, StoredEvent};
+use crate::{Failure, Result, Store, StoredEvent};
 
 /// How long places stay secured while an outcome is written and the places are sold: longer than a
 /// queue takes to deliver a dead worker's message again (180 seconds), and than a worker runs (30).
@@ -137,6 +137,45 @@ impl Store {
         Ok(Secured::All(secured))
     }
 
+    /// Extends an order's claims until `until`, before the order says so. If its hold is over, its places
+    /// are first secured for some minutes; if they had to be taken elsewhere, that is all that is done,
+    /// so that no long claim is on places that the order does not name. Safe to repeat.
+    ///
+    /// # Errors
+    /// If the table fails, or the secured places were lost meanwhile.
+    pub async fn extend_holdings(
+        &self,
+        order: &Order,
+        sheet: &StoredEvent,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Secured> {
+        let secured = self.secure_holdings(order, sheet, now).await?;
+        match &secured {
+            Secured::All(holdings) if *holdings == order.holdings => {}
+            _ => return Ok(secured),
+        }
+        let (names, token, claim) =
+            (HoldingContext::of_order(order), Token::of(order.id), Claim::Until(until));
+        for holding in &order.holdings {
+            let extended = match holding {
+                Holding::Seats { line, row, seats } => {
+                    let row = names.row(*line, *row)?;
+                    self.claim_seats(row, seats, token, claim, now).await
+                }
+                other => {
+                    let (pool, parts) = names.pool(other)?;
+                    self.extend_admissions(&pool, &parts, token, claim).await
+                }
+            };
+            extended.map_err(|refusal| match refusal {
+                Refusal::Failure(failure) => failure,
+                _ => Failure::Unavailable("secured places were lost while they were extended".to_owned()),
+            })?;
+        }
+        Ok(secured)
+    }
+
     /// Sells the places of an order whose outcome is written; not those of refunded tickets. One write
     /// for each allotment. Safe to repeat.
     ///
@@ -214,43 +253,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::OrderId;
-    use domain::event::PricedEvent;
-    use domain::order::TicketState;
-    use domain::testing::at;
-
-    use super::*;
-    use crate::allotment::Pool;
-    use crate::event::tests::event;
-    use crate::gate::tests::paid_order;
-    use crate::testing::store_with_clock;
-
-    #[tokio::test]
-    async fn refunded_places_that_were_sold_again_are_not_secured() {
-        let (store, clock) = store_with_clock().await;
-        let event = event(&clock, "los-faroles");
-        let sheet = PricedEvent { event, areas: Vec::new(), stages: Vec::new() }.into();
-        let admissions =
-            |quantity| vec![Holding::Admissions { line: 0, parts: vec![Part { block: 0, quantity }] }];
-        let mut order = paid_order().with(|order| order.holdings = admissions(2));
-        let pool = Pool::area(order.event, order.lines[0].area, 1);
-        store.create_pool(&pool, 2).await.expect("created");
-        order.edit(|order| {
-            order.status = OrderStatus::PartlyRefunded;
-            order.tickets.insert(0, TicketState { refunded: true, ..TicketState::default() });
-        });
-        let other = Token::of(OrderId::generate(at(9)));
-        store.claim_admissions(&pool, 1, other, Claim::Sold, at(0)).await.expect("one is left");
-        let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
-        assert_eq!(secured, Secured::All(admissions(1)));
-        order.edit(|order| order.holdings = admissions(1));
-        assert!(store.sell_holdings(&order).await.expect("answers"));
-        // Of an order that keeps nothing, nothing is secured.
-        order.edit(|order| {
-            order.tickets.insert(1, TicketState { refunded: true, ..TicketState::default() });
-        });
-        let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
-        assert_eq!(secured, Secured::All(admissions(1)));
-    }
-}
+mod tests;

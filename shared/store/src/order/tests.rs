@@ -4,7 +4,7 @@ use domain::order::{
     Attendee, Holding, OrderLine, OrderStatus, Part, PaymentState, RefundAsk, RefundProgress, Secured,
     TicketState, fixture,
 };
-use domain::payment::GatewayName;
+use domain::payment::{GatewayName, MethodKind, PayLater};
 use domain::policy::{Accepted, PolicyVersions};
 use domain::testing::at;
 use domain::{AreaId, Currency, GatewayAccountId, SaleStageId};
@@ -77,6 +77,56 @@ fn size(value: &AttributeValue) -> usize {
 fn bytes(order: &Order) -> usize {
     let item = write(order, Some(&Outbox::Tickets)).expect("an item");
     item.iter().map(|(name, value)| name.len() + size(value)).sum()
+}
+
+/// An order whose gateway's page offers cash costs as much as any other; only one that waits for cash
+/// may cost one write unit more.
+#[test]
+fn what_an_order_in_cash_adds_to_the_item_is_small() {
+    let now = at(0);
+    let plain = order(now);
+    let offered = plain.clone().with(|order| order.payments[0].may_extend_to = Some(at(86_400)));
+    let offer = bytes(&offered) - bytes(&plain);
+    assert!(offer <= 8, "{offer} bytes for an offer");
+    let waiting = offered.with(|order| {
+        order.payments[0].page_end = Some(order.expires_at);
+        order.payments[0].later = Some(PayLater {
+            kind: MethodKind::Cash,
+            name: Some("efecty".to_owned()),
+            due_at: Some(at(86_400)),
+            voucher_url: Some(format!(
+                "https://www.mercadopago.com/mco/payments/ticket/helper?{}",
+                "x".repeat(80)
+            )),
+            code: Some("1234567890".to_owned()),
+            without_places: true,
+        });
+    });
+    let waits = bytes(&waiting) - bytes(&plain);
+    assert!(waits <= 250, "{waits} bytes");
+}
+
+#[tokio::test]
+async fn an_order_that_waits_for_cash_is_read_as_it_was_written() {
+    let (store, clock) = store_with_clock().await;
+    let bare = PayLater {
+        kind: MethodKind::BankTransfer,
+        name: None,
+        due_at: None,
+        voucher_url: None,
+        code: None,
+        without_places: false,
+    };
+    let told = PayLater { due_at: Some(at(86_400)), code: Some("1".to_owned()), ..bare.clone() };
+    for later in [bare, told] {
+        let order = order(clock.now()).with(|order| {
+            let (page_end, payment) = (order.expires_at, &mut order.payments[0]);
+            (payment.may_extend_to, payment.page_end) = (Some(at(86_400)), Some(page_end));
+            payment.later = Some(later);
+        });
+        store.create_order(&order).await.expect("written");
+        assert_eq!(store.order(order.user, order.id).await.expect("read"), Some(order));
+    }
 }
 
 /// The longest ids: PayU's have an order and a transaction.

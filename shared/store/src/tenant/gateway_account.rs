@@ -134,6 +134,7 @@ mod tests {
             holder: None,
             active: true,
             credentials_version: None,
+            max_installments: None,
             closing: false,
             checked_at: None,
             created_at: at(second),

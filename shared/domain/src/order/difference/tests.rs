@@ -10,16 +10,8 @@ fn found(
     change: impl FnOnce(&mut OrderFields, &mut Vec<PaymentReport>),
 ) -> Vec<DifferenceKind> {
     let mut order = order(OrderStatus::Paid, &[PaymentState::Approved]);
-    let mut reports = vec![PaymentReport {
-        payment_id: "known".to_owned(),
-        reference: String::new(),
-        status,
-        amount: Money::new(100, Currency::CLP),
-        refunded: Money::new(0, Currency::CLP),
-        dispute: None,
-        reason: None,
-        approved_at: None,
-    }];
+    let amount = Money::new(100, Currency::CLP);
+    let mut reports = vec![PaymentReport::new("known".to_owned(), String::new(), status, amount)];
     order.edit(|order| {
         order.payments[0].payment_id = Some("known".to_owned());
         change(order, &mut reports);

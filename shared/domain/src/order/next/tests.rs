@@ -1,19 +1,11 @@
 use super::super::fixture::{now, order};
 use super::*;
-use crate::payment::PaymentStatus;
+use crate::gateway_account::AccountRef;
+use crate::payment::{GatewayName, PaymentStatus};
 use crate::{Currency, GatewayAccountId, Money, TenantId};
 
 fn report(status: PaymentStatus) -> PaymentReport {
-    PaymentReport {
-        payment_id: "known".to_owned(),
-        reference: String::new(),
-        status,
-        amount: Money::new(100, Currency::CLP),
-        refunded: Money::new(0, Currency::CLP),
-        dispute: None,
-        reason: None,
-        approved_at: None,
-    }
+    PaymentReport::new("known".to_owned(), String::new(), status, Money::new(100, Currency::CLP))
 }
 
 /// An order that awaits a payment at an account of its organiser's, and the account.

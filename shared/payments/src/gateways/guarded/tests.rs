@@ -48,16 +48,7 @@ impl Fake {
 
 fn report() -> PaymentReport {
     let amount = Money::new(100, Currency::COP);
-    PaymentReport {
-        payment_id: "1".to_owned(),
-        reference: "r".to_owned(),
-        status: PaymentStatus::Pending,
-        amount,
-        refunded: Money::new(0, Currency::COP),
-        dispute: None,
-        reason: None,
-        approved_at: None,
-    }
+    PaymentReport::new("1".to_owned(), "r".to_owned(), PaymentStatus::Pending, amount)
 }
 
 fn refunded() -> RefundReport {
@@ -177,6 +168,8 @@ fn payment() -> CreatePayment {
         buyer_email: "ana@example.com".to_owned(),
         buyer_name: "Ana Pérez".to_owned(),
         expires_at: Timestamp::MAX,
+        cash_until: None,
+        max_installments: None,
         return_url: "https://boletos.example/".to_owned(),
         notification_url: "https://boletos.example/".to_owned(),
         idempotency_key: "k".to_owned(),

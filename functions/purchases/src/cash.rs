@@ -1,0 +1,41 @@
+//! Until when the buyer of an order may pay in cash: the organiser's rule, the show, and the buyer's
+//! other vouchers.
+
+use std::time::Duration;
+
+use domain::cash::{CREDITED_WITHIN, CashPolicy, MAX_CASH_HOURS};
+use domain::order::Order;
+use domain::{Result, TenantId, Timestamp};
+use store::StoredEvent;
+
+use crate::State;
+
+/// The age of the oldest order that may still wait for cash: a reservation is an hour old at most when
+/// its payment begins.
+const WAITING: Duration =
+    Duration::from_secs(MAX_CASH_HOURS as u64 * 3600 + 2 * 3600 + CREDITED_WITHIN.as_secs());
+
+/// The end of a voucher that is begun now; `None` if cash is not offered.
+pub(crate) async fn offered_until(
+    state: &State,
+    order: &Order,
+    sheet: &StoredEvent,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let (policy, opens_at) = (policy(state, order.tenant).await?, sheet.event.opens_at());
+    if policy.until(opens_at, 0, now).is_none() {
+        return Ok(None);
+    }
+    let orders = state.store.orders_consistent(order.user, now - WAITING).await?;
+    let of_show = orders.iter().filter(|other| other.event == order.event && other.id != order.id);
+    let open = of_show.filter(|other| other.may_wait_for_cash(now)).count();
+    Ok(policy.until(opens_at, open, now))
+}
+
+/// The organiser's rule, cached for some seconds.
+async fn policy(state: &State, tenant: TenantId) -> Result<CashPolicy> {
+    let read = || async { Ok(state.store.tenant(tenant).await?.map(|tenant| tenant.cash)) };
+    let policy = state.cash.get(tenant, state.clock.now(), read).await?;
+    // An organiser without an account takes no cash.
+    Ok(policy.map_or(CashPolicy { hours: 0 }, |policy| *policy))
+}
