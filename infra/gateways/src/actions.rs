@@ -19,6 +19,8 @@ pub enum Action {
     Begin(Method),
     /// The same, decided by itself at that time, which may be late.
     BeginThen(Method, Status, Timestamp),
+    /// Has the try that is pending decided by itself at that time.
+    Schedule(Status, Timestamp),
     /// Decides the try that is pending, or else a new one.
     Decide(Method, Status),
     /// The buyer complains to the gateway.
@@ -112,6 +114,8 @@ pub(super) struct Rules {
     /// No new try after the expiry.
     pub(super) closes: bool,
     pub(super) disputes: Disputes,
+    /// Until when a voucher with that number is good, if it is begun now.
+    pub(super) cash_end: fn(&Purchase, u64, Timestamp) -> Option<Timestamp>,
     /// What giving back so much on its pages is.
     pub(super) by_hand: fn(&Attempt, Option<i64>, Timestamp) -> Origin,
 }
@@ -148,6 +152,7 @@ impl Attempt {
             updated_at: now,
             decided_at: None,
             expires_at: None,
+            voucher_end: None,
             due: None,
             dispute: None,
             refunds: Vec::new(),
@@ -197,6 +202,11 @@ impl Purchase {
                 self.attempts[begun.attempt].due = Some((at, status));
                 Ok(begun)
             }
+            Action::Schedule(status, at) => {
+                let pending = target.or_else(|| self.newest(Status::Pending)).ok_or(WRONG_STATE)?;
+                self.attempts[pending].due = Some((at, status));
+                Ok(Happened { attempt: pending, change: None })
+            }
             Action::Decide(method, status) => self.decide(target, method, status, ids, rules, now),
             Action::Mediate | Action::ChargeBack | Action::CloseDispute { .. } => {
                 self.dispute(target, action, ids.number, rules, now)
@@ -224,11 +234,15 @@ impl Purchase {
         if self.attempts.len() >= MAX_ATTEMPTS {
             return Err(Refusal::new("too_many_attempts", "There were too many tries to pay this."));
         }
+        let is_cash = method == Method::Cash;
+        let voucher_end = is_cash.then(|| (rules.cash_end)(self, ids.number, now)).flatten();
         if let Some(at) = self.only() {
             let only = &mut self.attempts[at];
             return match only.status {
                 Status::Open => {
                     (only.method, only.status, only.updated_at) = (method, Status::Pending, now);
+                    only.voucher_end = voucher_end;
+                    only.expires_at = voucher_end.or(only.expires_at);
                     Ok(Happened::new(at, Change::Created))
                 }
                 // It stays as it is until it is decided or, if it expired, paid.
@@ -236,9 +250,9 @@ impl Purchase {
                 _ => Err(WRONG_STATE),
             };
         }
-        // Who pays at a counter does so until the merchant's expiry, or never.
-        let due = self.expires_at.filter(|_| method == Method::Cash).map(|end| (end, Status::Expired));
-        self.attempts.push(Attempt { due, ..Attempt::new(ids, method, Status::Pending, now) });
+        // Who pays at a counter does so until the voucher's end, or never.
+        let due = voucher_end.map(|end| (end, Status::Expired));
+        self.attempts.push(Attempt { due, voucher_end, ..Attempt::new(ids, method, Status::Pending, now) });
         Ok(Happened::new(self.attempts.len() - 1, Change::Created))
     }
 

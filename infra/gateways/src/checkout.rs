@@ -21,6 +21,9 @@ use crate::service::Service;
 /// whose hold ends shortly after the payment's expiry keeps the goods.
 const LATE_SECONDS: i64 = 120;
 
+/// How long after now "pay tomorrow" pays, at the latest: a voucher may end before.
+const TOMORROW_SECONDS: i64 = 20 * 3600;
+
 pub(super) fn router() -> Router<Arc<Service>> {
     Router::new().route("/pay/{id}", get(show)).route("/pay/{id}/{choice}", post(choose))
 }
@@ -104,6 +107,7 @@ fn render(
         purchase => purchase.map(Serde),
         amount => purchase.map(|purchase| amount(purchase.amount, language)),
         lines => Serde(lines),
+        until => purchase.and_then(Purchase::voucher).and_then(|voucher| voucher.voucher_end).map(|end| end.to_string()),
         late => purchase.is_some_and(|purchase| purchase.expires_at.is_some_and(|end| end <= now)),
         choices => Serde(purchase.map_or_else(Vec::new, |purchase| choices(service, purchase, now))),
         back => purchase.and_then(|purchase| service.protocol.return_url(purchase, latest)),
@@ -162,7 +166,11 @@ fn choices(service: &Service, purchase: &Purchase, now: Timestamp) -> Vec<Choice
         }
         return choices;
     }
-    if purchase.newest(Status::Pending).is_some() {
+    if purchase.voucher().is_some() {
+        offer("approve", say("Pagar en el mostrador", "Pay at the counter"), true, false);
+        offer("tomorrow", say("Pagar mañana", "Pay tomorrow"), false, false);
+        offer("expire", say("Dejar que venza", "Let it expire"), false, false);
+    } else if purchase.newest(Status::Pending).is_some() {
         offer("approve", say("Que se apruebe lo pendiente", "Have what is pending approved"), true, false);
         offer("decline", say("Que se rechace lo pendiente", "Have what is pending declined"), false, false);
     }
@@ -233,6 +241,13 @@ async fn choose(
         "begin" => Action::Begin(method),
         "later" => Action::BeginThen(method, Status::Approved, later),
         "later-declined" => Action::BeginThen(method, Status::Declined, later),
+        "tomorrow" => {
+            let end = purchase.voucher().and_then(|voucher| voucher.voucher_end);
+            let tomorrow = after(TOMORROW_SECONDS);
+            let last = end.map(|end| end - jiff::SignedDuration::from_secs(60));
+            Action::Schedule(Status::Approved, last.map_or(tomorrow, |last| last.min(tomorrow)))
+        }
+        "expire" => Action::Decide(method, Status::Expired),
         "after-expiry" => Action::BeginThen(method, Status::Approved, late),
         "again" => Action::BeginThen(method, Status::Approved, now),
         "leave" => match leaving {
@@ -250,7 +265,7 @@ async fn choose(
         // The buyer may try again, unless this was the only try.
         Action::Decide(_, Status::Declined) => purchase.only().is_none(),
         Action::Mediate | Action::ChargeBack | Action::CloseDispute { .. } | Action::Refund(_) => true,
-        Action::Begin(_) | Action::BeginThen(..) | Action::Decide(..) => false,
+        Action::Begin(_) | Action::BeginThen(..) | Action::Schedule(..) | Action::Decide(..) => false,
     };
     match service.act(&purchase.id, action) {
         Ok((purchase, _)) if stays => Ok(to_page(&purchase)),

@@ -153,6 +153,9 @@ pub struct Attempt {
     /// declined, and what expired can still be paid.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// Until when it can be paid at a counter, if it is in cash.
+    #[serde(default)]
+    pub voucher_end: Option<Timestamp>,
     /// What becomes of it by itself, and when.
     pub due: Option<(Timestamp, Status)>,
     /// The newest dispute about it.
@@ -223,6 +226,12 @@ impl Purchase {
     /// The newest try with this status.
     pub(super) fn newest(&self, status: Status) -> Option<usize> {
         self.attempts.iter().rposition(|attempt| attempt.status == status)
+    }
+
+    /// The newest try, if its buyer has yet to go to a counter.
+    pub(super) fn voucher(&self) -> Option<&Attempt> {
+        let newest = &self.attempts[self.newest(Status::Pending)?];
+        (newest.method == Method::Cash).then_some(newest)
     }
 
     /// How much of a payment has not gone back.

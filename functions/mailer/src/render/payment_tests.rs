@@ -1,10 +1,12 @@
 //! Mails about payments that a person has to look at.
 
 use domain::order::UnusedReason;
-use domain::payment::ManualReason;
+use domain::payment::{ManualReason, MethodKind};
 use domain::payment_difference::{DifferenceKind, PaymentDifference};
 use domain::{Currency, Money, Person};
-use queue::{DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, WaitingRefund};
+use queue::{
+    DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, VoucherMail, WaitingRefund,
+};
 
 use super::tests::{leaves_nothing_open, rendered, text, tickets};
 use super::*;
@@ -63,6 +65,18 @@ fn all(language: Language) -> Vec<MailMessage> {
         at: since,
     };
     let unused = |reason| OrderMail { by_hand: false, unused: Some(reason), ..about.clone() };
+    let voucher = |kind| VoucherMail {
+        order,
+        amount: cop(2_500_000),
+        gateway: GatewayName::MercadoPago,
+        kind,
+        name: Some("efecty".to_owned()),
+        until: Some("2026-11-19T15:00:00Z".parse().expect("a time")),
+        voucher_url: Some("https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2".to_owned()),
+        code: Some("1234567890".to_owned()),
+        show: show.clone(),
+        organiser: organiser.clone(),
+    };
     let mails = [
         Mail::DisputeOpened(payments(None, None, false)),
         Mail::DisputeLost(payments(None, None, true)),
@@ -78,6 +92,14 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::RefundDue(unused(UnusedReason::Cancelled)),
         Mail::RefundDue(unused(UnusedReason::PlacesGone)),
         Mail::RefundDue(unused(UnusedReason::PlacesLost)),
+        Mail::PaymentPending(voucher(MethodKind::Cash)),
+        Mail::PaymentPending(VoucherMail {
+            name: Some("pse".to_owned()),
+            voucher_url: None,
+            code: None,
+            ..voucher(MethodKind::BankTransfer)
+        }),
+        Mail::VoucherWithoutPlaces(VoucherMail { until: None, ..voucher(MethodKind::Cash) }),
         Mail::PaymentMismatch(PaymentsMail { asked: Some(cop(2_600_000)), ..payments(None, None, false) }),
         Mail::RefundsWaiting(RefundsWaitingMail {
             refunds: vec![

@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use domain::TicketId;
-use domain::order::{Order, PaymentState, RefundProgress};
+use domain::order::{Order, OrderStatus, PaymentState, RefundProgress};
 use domain::payment::{Dispute, PaymentStatus};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -33,7 +33,7 @@ impl History {
 
     /// Performs one act; `kind` says which, `choice` its details.
     fn act(&mut self, kind: u8, choice: u8) {
-        match kind % 16 {
+        match kind % 20 {
             0 | 1 => self.pay(choice),
             2 | 3 => self.decide(choice),
             4..=6 => self.notify(choice),
@@ -43,6 +43,10 @@ impl History {
             10 => self.dispute(choice),
             11 => self.deliver(choice),
             12 => self.kill(choice),
+            16 => self.begin_voucher(choice),
+            17 => self.pass_hours(choice),
+            18 => self.pay_at_the_last_second(choice),
+            19 if choice.is_multiple_of(8) => self.cancel_meanwhile(choice),
             // Workers take turns, as if they had started together.
             13 => {
                 for step in 0..=choice % 16 {
@@ -67,10 +71,60 @@ impl History {
                 foreign: choice % 16 == 15,
                 amount: if choice % 16 == 14 { PRICE - 1 } else { PRICE },
                 status: PaymentStatus::Pending,
+                due: None,
                 dispute: None,
                 refunds: Vec::new(),
             });
         }
+    }
+
+    /// The buyer gets a voucher, of which the gateway tells sooner or later.
+    fn begin_voucher(&mut self, choice: u8) {
+        self.pay(choice);
+        let mut world = self.world.borrow_mut();
+        let due = world.now + Duration::from_secs(1800 * (1 + u64::from(choice) / 4));
+        if let Some(last) = world.payments.last_mut().filter(|last| last.status == PaymentStatus::Pending) {
+            last.due = Some(due);
+        }
+    }
+
+    /// Vouchers expire, and who waits for places gets those that nobody claims any more.
+    fn pass_hours(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        world.now += Duration::from_secs(900 * (1 + u64::from(choice) / 8));
+        let now = world.now;
+        for payment in &mut world.payments {
+            if payment.due.is_some_and(|due| due < now) && payment.status == PaymentStatus::Pending {
+                payment.status = PaymentStatus::Expired;
+            }
+        }
+        let is_free = world.claimed_until.is_none_or(|end| end < now);
+        world.places_gone |= is_free && choice.is_multiple_of(2) && !world.order.status.is_settled();
+    }
+
+    /// The money of a voucher comes in its last second, and is reported then.
+    fn pay_at_the_last_second(&mut self, choice: u8) {
+        let mut world = self.world.borrow_mut();
+        let now = world.now;
+        let waits = |payment: &&mut GatewayPayment| {
+            payment.status == PaymentStatus::Pending && payment.due.is_some_and(|due| due >= now)
+        };
+        let Some(payment) = world.payments.iter_mut().find(waits) else { return };
+        payment.status = PaymentStatus::Approved;
+        let due = payment.due.unwrap_or(now);
+        // Counters tell some hours later what they took.
+        world.now = due + Duration::from_secs(60 * u64::from(choice));
+    }
+
+    /// The buyer cancels while a worker is about to keep the places for a voucher.
+    fn cancel_meanwhile(&mut self, choice: u8) {
+        self.begin_voucher(choice);
+        let last = self.world.borrow().payments.len();
+        self.notify(u8::try_from(last.saturating_sub(1)).expect("few"));
+        for _ in 0..choice / 8 % 6 {
+            self.run_worker(self.workers.len().saturating_sub(1));
+        }
+        self.world.borrow_mut().cancel();
     }
 
     fn decide(&mut self, choice: u8) {
@@ -132,7 +186,10 @@ impl History {
     fn disturb(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         match choice % 4 {
-            0 => world.places_gone = !world.order.status.is_settled(),
+            0 => {
+                let is_free = world.claimed_until.is_none_or(|end| end < world.now);
+                world.places_gone |= is_free && !world.order.status.is_settled();
+            }
             1 => {
                 let valid = world.order.valid_tickets();
                 let ticket = valid.get(usize::from(choice / 4) % 3).copied();
@@ -145,12 +202,7 @@ impl History {
                 }
             }
             // The buyer cancels.
-            _ if choice >= 224 && world.order.is_payable() => {
-                let now = world.now;
-                if let Ok(change) = world.order.cancel(now) {
-                    world.order = world.order.written(&change, &[]).0;
-                }
-            }
+            _ if choice >= 224 => world.cancel(),
             // Another field of the order changed, such as when the tickets were mailed.
             _ => world.order.edit(|order| order.version += 1),
         }
@@ -247,6 +299,10 @@ impl History {
     fn check(&self) -> Result<(), String> {
         let world = self.world.borrow();
         let order = &world.order;
+        ensure(world.wrong.is_empty(), || world.wrong.join("; "))?;
+        let has_ended = matches!(order.status, OrderStatus::Released | OrderStatus::RefundDue);
+        let blocks = has_ended && world.claimed_until.is_some_and(|end| end > world.now);
+        ensure(!blocks, || format!("its places are claimed until {:?}", world.claimed_until))?;
         let mut paying = 0;
         for known in &world.payments {
             let noted = order.payments.iter().find(|payment| payment.payment_id.as_ref() == Some(&known.id));
@@ -377,6 +433,8 @@ fn histories_detect_every_missing_guard() {
         Guards { version: false, ..ALL },
         Guards { owner: false, ..ALL },
         Guards { warned: false, ..ALL },
+        Guards { claims_first: false, ..ALL },
+        Guards { returns: false, ..ALL },
     ];
     for guards in without {
         let seen = std::panic::catch_unwind(|| run(guards, 30_000));

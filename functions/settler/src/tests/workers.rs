@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use domain::order::{
-    Change, Input, Order, RefundAsk, RefundOutcome, RefundProgress, Report, Revocation, Secured, Source, Step,
+    Change, Input, Order, OrderStatus, RefundAsk, RefundOutcome, RefundProgress, Report, Revocation, Secured,
+    Source, Step,
 };
 use domain::payment::{ManualReason, PaymentReport};
 
 use super::world::{Shared, World};
 use crate::refund::CLAIM;
+use store::SETTLING;
 
 /// The settler's safeguards. With any one of them switched off, the test must fail.
 #[derive(Debug, Clone, Copy)]
@@ -27,10 +29,22 @@ pub(super) struct Guards {
     pub(super) owner: bool,
     /// A worker that takes over a claim knows that the gateway may have been asked.
     pub(super) warned: bool,
+    /// The places are claimed before the order says until when it has them.
+    pub(super) claims_first: bool,
+    /// What was claimed for an order that ended meanwhile is returned.
+    pub(super) returns: bool,
 }
 
-pub(super) const ALL: Guards =
-    Guards { own_id: true, claim: true, account: true, version: true, owner: true, warned: true };
+pub(super) const ALL: Guards = Guards {
+    own_id: true,
+    claim: true,
+    account: true,
+    version: true,
+    owner: true,
+    warned: true,
+    claims_first: true,
+    returns: true,
+};
 
 pub(super) type Worker = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -93,11 +107,37 @@ pub(super) async fn settle(
         let sells = step == Step::Secure && !world.borrow().places_gone;
         if step == Step::Secure {
             let secured = if sells { Secured::All(Vec::new()) } else { Secured::Gone(Vec::new()) };
+            if sells {
+                world.borrow_mut().claim(now + SETTLING);
+            }
             step = order.next(Input::Secured(heard, &secured), now);
         }
-        let Step::Save(changed, change) = step else { return };
-        if save(&world, guards, &changed, &change).await.is_some() && sells {
+        let mut until = None;
+        if let Step::Extend(end) = step {
+            let is_gone = world.borrow().places_gone;
+            let secured = if is_gone { Secured::Gone(Vec::new()) } else { Secured::All(Vec::new()) };
+            until = Some(end).filter(|_| !is_gone);
+            if let Some(until) = until.filter(|_| guards.claims_first) {
+                turn().await;
+                world.borrow_mut().claim(until);
+                turn().await;
+            }
+            step = order.next(Input::Extended(heard, &secured, end), now);
+        }
+        let Step::Save(changed, change) = step else {
+            if step == Step::Release && guards.returns {
+                turn().await;
+                world.borrow_mut().claimed_until = None;
+            }
+            return;
+        };
+        let is_saved = save(&world, guards, &changed, &change).await.is_some();
+        if is_saved && sells {
             world.borrow_mut().payer = Some(id.clone());
+        }
+        if let Some(until) = until.filter(|_| is_saved && !guards.claims_first) {
+            turn().await;
+            world.borrow_mut().claim(until);
         }
     }
     panic!("it never ends");
@@ -105,8 +145,11 @@ pub(super) async fn settle(
 
 /// Drives [`Order::next`] as `refund::refund` does; a failed message is queued again.
 pub(super) async fn refund(world: Shared, guards: Guards) {
-    for _ in 0..50 {
+    for round in 0..50 {
         let order = read(&world).await;
+        if round == 0 && order.status == OrderStatus::RefundDue {
+            world.borrow_mut().claimed_until = None;
+        }
         let now = world.borrow().now;
         match order.next(Input::Due(&[]), now) {
             Step::Ask(place, asked) => {

@@ -10,11 +10,14 @@ use domain::order::{
     Order, OrderStatus, PaymentState, RefundAsk, RefundOutcome, Source, TaskChange, fixture,
 };
 use domain::outbox::Outbox;
-use domain::payment::{Dispute, GatewayName, ManualReason, PaymentReport, PaymentStatus};
+use domain::payment::{Dispute, Due, GatewayName, ManualReason, MethodKind, PaymentReport, PaymentStatus};
 use domain::{Currency, GatewayAccountId, Money, TenantId, TicketId, Timestamp, UserId};
 
 /// The price of three tickets, in minor units.
 pub(super) const PRICE: i64 = 100;
+
+/// How long the buyer has to pay in cash.
+const CASH: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) type Shared = Rc<RefCell<World>>;
 
@@ -29,6 +32,10 @@ pub(super) struct World {
     pub(super) revoked: BTreeSet<TicketId>,
     /// True if another order has the places.
     pub(super) places_gone: bool,
+    /// Until when the order's claims last, if it has any.
+    pub(super) claimed_until: Option<Timestamp>,
+    /// What must never be written, but was.
+    pub(super) wrong: Vec<String>,
     /// Queued messages that ask for a refund.
     pub(super) refund_messages: u8,
     pub(super) payments: Vec<GatewayPayment>,
@@ -49,6 +56,8 @@ pub(super) struct GatewayPayment {
     pub(super) foreign: bool,
     pub(super) amount: i64,
     pub(super) status: PaymentStatus,
+    /// Until when a voucher has to be paid; `None` for a card.
+    pub(super) due: Option<Timestamp>,
     pub(super) dispute: Option<Dispute>,
     pub(super) refunds: Vec<GatewayRefund>,
 }
@@ -116,15 +125,13 @@ impl GatewayPayment {
             (PaymentStatus::Approved, _) if self.back() == self.amount => PaymentStatus::Refunded,
             (status, _) => status,
         };
+        let is_pending = status == PaymentStatus::Pending;
         PaymentReport {
-            payment_id: self.id.clone(),
-            reference: String::new(),
-            status,
-            amount: money(self.amount),
             refunded: money(self.back()),
             dispute: self.dispute,
-            reason: None,
-            approved_at: None,
+            method: self.due.map(|_| MethodKind::Cash),
+            due: self.due.filter(|_| is_pending).map(|by| Due { by: Some(by), ..Due::default() }),
+            ..PaymentReport::new(self.id.clone(), String::new(), status, money(self.amount))
         }
     }
 }
@@ -139,7 +146,9 @@ impl World {
             (order.user, order.tenant) = (user, tenant);
             order.payments[0].gateway = GatewayName::Payu;
             order.payments[0].account = Some(account.id);
+            order.payments[0].may_extend_to = Some(now + CASH);
         });
+        let claimed_until = Some(order.expires_at);
         Rc::new(RefCell::new(Self {
             now,
             order,
@@ -147,6 +156,8 @@ impl World {
             used: BTreeSet::new(),
             revoked: BTreeSet::new(),
             places_gone: false,
+            claimed_until,
+            wrong: Vec::new(),
             refund_messages: 0,
             payments: Vec::new(),
             own: Source { gateway: GatewayName::Payu, account: Some(account) },
@@ -165,6 +176,23 @@ impl World {
         Source { account: Some(AccountRef { tenant_id, id }), ..self.own }
     }
 
+    /// Claims the places until then, unless the order has them longer.
+    pub(super) fn claim(&mut self, until: Timestamp) {
+        self.claimed_until = self.claimed_until.max(Some(until));
+    }
+
+    /// The buyer cancels, and the places are returned.
+    pub(super) fn cancel(&mut self) {
+        let now = self.now;
+        if !self.order.is_payable() {
+            return;
+        }
+        if let Ok(change) = self.order.cancel(now) {
+            self.order = self.order.written(&change, &[]).0;
+            self.claimed_until = None;
+        }
+    }
+
     /// Does what a transaction of the store does; false if a condition failed. Like the store, it
     /// counts an identical item as its own success.
     pub(super) fn write(
@@ -177,6 +205,12 @@ impl World {
         if order.version != self.order.version + 1 || revoked.iter().any(|ticket| self.used.contains(ticket))
         {
             return self.order == *order;
+        }
+        if order.is_payable()
+            && !self.places_gone
+            && self.claimed_until.is_none_or(|end| end < order.expires_at)
+        {
+            self.wrong.push(format!("it ends at {}, its claims {:?}", order.expires_at, self.claimed_until));
         }
         self.order = order.clone();
         self.revoked.extend(revoked);

@@ -128,6 +128,26 @@ pub(super) async fn read(
     found.map(IntoResponse::into_response).ok_or_else(|| Failure::not_found(2000, "Payment"))
 }
 
+/// The ways to pay in the account's country.
+pub(super) async fn methods(account: Account) -> Json<Value> {
+    let counter = super::views::counter(&account);
+    let method = |id: &str, name: &str, kind: &str, status: &str| json!({ "id": id, "name": name, "payment_type_id": kind, "status": status });
+    Json(json!([
+        method("visa", "Visa", "credit_card", "active"),
+        method("master", "Mastercard", "credit_card", "active"),
+        method("debvisa", "Visa Débito", "debit_card", "active"),
+        method("account_money", "Dinero en cuenta", "account_money", "active"),
+        method(
+            "pse",
+            "PSE",
+            "bank_transfer",
+            if account.currency.code() == "COP" { "active" } else { "deactive" }
+        ),
+        method(counter, counter, "ticket", "active"),
+        method("redlink", "Red Link", "atm", "active"),
+    ]))
+}
+
 #[derive(Deserialize)]
 pub(super) struct Update {
     status: Option<String>,

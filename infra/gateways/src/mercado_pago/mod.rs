@@ -3,7 +3,7 @@
 //! - `POST /checkout/preferences`, `GET`, `PUT /checkout/preferences/{id}`
 //! - `GET`, `PUT /v1/payments/{id}`, `GET /v1/payments/search`
 //! - `POST`, `GET /v1/payments/{id}/refunds`, `GET /v1/payments/{id}/refunds/{id}`
-//! - `GET /merchant_orders/{id}`, `GET /v1/chargebacks/{id}`
+//! - `GET /merchant_orders/{id}`, `GET /v1/chargebacks/{id}`, `GET /v1/payment_methods`
 //!
 //! Each try to pay a preference is a payment. Two preferences may have the same
 //! reference: whether Mercado Pago makes a preference once by its key is not
@@ -12,7 +12,8 @@
 //!
 //! Times of signatures alternate between seconds and milliseconds; repetitions are
 //! signed again or not; some notifications have no request id. Preferences that do not
-//! ask for `source_news=webhooks` are told about by unsigned notifications (IPN) too.
+//! ask for `source_news=webhooks` are told about by unsigned notifications (IPN) too. Vouchers are good
+//! until `date_of_expiration`; of every second preference they end with the preference, if that is earlier.
 
 mod api;
 mod notices;
@@ -107,6 +108,7 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
         .route("/checkout/v1/redirect", get(api::open))
         .route("/sandbox/checkout/v1/redirect", get(api::open))
         .route("/v1/payments/search", get(api::search))
+        .route("/v1/payment_methods", get(api::methods))
         .route("/v1/payments/{id}", get(api::read).put(api::cancel))
         .route("/v1/payments/{id}/refunds", post(refund::create).get(refund::list))
         .route("/v1/payments/{id}/refunds/", get(refund::list))
@@ -115,6 +117,12 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
         .route("/v1/chargebacks/{id}", get(api::dispute))
         .with_state(Wire { service: Arc::clone(service), accounts })
 }
+
+/// The name under which a purchase keeps the end that was asked for its vouchers.
+const VOUCHER_END: &str = "voucher_end";
+
+/// The name under which a purchase keeps the address of its page.
+const PAGE: &str = "page";
 
 struct MercadoPago {
     accounts: Accounts<Account>,
@@ -138,7 +146,14 @@ impl Protocol for MercadoPago {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: true, disputes: Disputes::Staged, by_hand: |_, _, _| Origin::Merchant }
+        // Whether the end of a preference also ends its vouchers is not documented: of every second it
+        // does.
+        let cash_end = |purchase: &Purchase, _, _| {
+            let own: Option<Timestamp> = purchase.details.get(VOUCHER_END).and_then(|end| end.parse().ok());
+            if own.is_some() && purchase.number.is_multiple_of(2) { own } else { purchase.expires_at }
+        };
+        let by_hand = |_: &Attempt, _, _| Origin::Merchant;
+        Rules { closes: true, disputes: Disputes::Staged, cash_end, by_hand }
     }
 
     fn delivery(&self) -> Delivery {

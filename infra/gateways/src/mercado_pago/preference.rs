@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::api::{Failure, look};
-use super::{Account, Wire, preference_id, written};
+use super::{Account, PAGE, VOUCHER_END, Wire, preference_id, written};
 use crate::decimal::{Number, minor_units, shortest};
 use crate::purchase::Buyer;
 use crate::purchase::{Method, Purchase};
@@ -35,6 +35,7 @@ struct NewPreference {
     #[serde(default)]
     expires: bool,
     expiration_date_to: Option<String>,
+    date_of_expiration: Option<String>,
     #[serde(default)]
     payment_methods: Methods,
     statement_descriptor: Option<String>,
@@ -133,6 +134,7 @@ pub(super) async fn create(
             return Err(Failure::invalid("expiration_date_to must be in the future"));
         }
         let mut purchase = wanted.purchase(&account, number, now)?;
+        purchase.details.insert(PAGE.to_owned(), format!("{}/pay/{}", wire.service.url, purchase.id));
         purchase.details.insert(GIVEN.to_owned(), text.to_owned());
         Ok(purchase)
     };
@@ -174,11 +176,20 @@ pub(super) async fn change(
         let text = serde_json::to_string(&given).map_err(|error| invalid(&error))?;
         let wanted: NewPreference = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
         let made = wanted.purchase(&account, purchase.number, purchase.created_at)?;
+        let page = purchase.details.get(PAGE).cloned().unwrap_or_default();
         *purchase = Purchase { id: purchase.id.clone(), attempts: purchase.attempts.clone(), ..made };
+        purchase.details.insert(PAGE.to_owned(), page);
         purchase.details.insert(GIVEN.to_owned(), text);
         Ok::<_, Failure>((purchase.clone(), None))
     })?;
     Ok(Json(Made::of(&wire, &account, &changed)?).into_response())
+}
+
+/// A time with an offset: one without is none.
+fn parsed(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, Failure> {
+    text.map(str::parse).transpose().map_err(|_: jiff::Error| {
+        Failure::invalid(format!("{name} must be a date in the format yyyy-MM-dd'T'HH:mm:ss.SSSZ"))
+    })
 }
 
 impl NewPreference {
@@ -208,6 +219,9 @@ impl NewPreference {
             return Err(Failure::invalid("external_reference must have at most 256 characters"));
         }
         let mut details = BTreeMap::new();
+        if let Some(end) = parsed("date_of_expiration", self.date_of_expiration.as_deref())? {
+            details.insert(VOUCHER_END.to_owned(), end.to_string());
+        }
         if let Some(text) = self.statement_descriptor {
             if text.chars().count() > 22 {
                 return Err(Failure::invalid("statement_descriptor must have at most 22 characters"));
@@ -220,7 +234,7 @@ impl NewPreference {
             (Method::Card, excludes("credit_card")),
             (Method::Wallet, excludes("account_money")),
             (Method::Bank, excludes("bank_transfer")),
-            (Method::Cash, excludes("ticket") || excludes("atm")),
+            (Method::Cash, excludes("ticket")),
         ];
         Ok(Purchase {
             id: preference_id(account),
@@ -244,11 +258,7 @@ impl NewPreference {
 
     /// Until when it can be paid.
     fn end(&self) -> Result<Option<Timestamp>, Failure> {
-        let end = self.expiration_date_to.as_deref().filter(|_| self.expires).map(str::parse);
-        // A time without an offset is not one.
-        end.transpose().map_err(|_: jiff::Error| {
-            Failure::invalid("expiration_date_to must be a date in the format yyyy-MM-dd'T'HH:mm:ss.SSSZ")
-        })
+        parsed("expiration_date_to", self.expiration_date_to.as_deref().filter(|_| self.expires))
     }
 
     /// What all items cost.

@@ -32,6 +32,16 @@ pub(super) fn standing(purchase: &Purchase, attempt: &Attempt) -> (&'static str,
     }
 }
 
+/// The chain of counters in the account's country.
+pub(super) fn counter(account: &Account) -> &'static str {
+    match account.currency.code() {
+        "ARS" => "pagofacil",
+        "COP" => "efecty",
+        "MXN" => "oxxo",
+        _ => "servipag",
+    }
+}
+
 fn number(purchase: &Purchase, amount: i64) -> Number {
     Number(shortest(Money::new(amount, purchase.amount.currency)))
 }
@@ -62,9 +72,10 @@ pub(super) fn payment(account: &Account, purchase: &Purchase, attempt: &Attempt)
     let (kind, brand) = match attempt.method {
         Method::Card => ("credit_card", "visa"),
         Method::Wallet => ("account_money", "account_money"),
-        Method::Bank => ("bank_transfer", "transfer"),
-        Method::Cash => ("ticket", "cash"),
+        Method::Bank => ("bank_transfer", "pse"),
+        Method::Cash => ("ticket", counter(account)),
     };
+    let is_voucher = attempt.status == Status::Pending && attempt.method == Method::Cash;
     let approved = attempt.decided_at.filter(|_| attempt.status == Status::Approved);
     let all = || number(purchase, purchase.amount.amount);
     let card = (attempt.method == Method::Card).then(|| {
@@ -84,7 +95,7 @@ pub(super) fn payment(account: &Account, purchase: &Purchase, attempt: &Attempt)
             net_received_amount: if approved.is_some() { all() } else { Number("0".to_owned()) },
             total_paid_amount: all(),
             overpaid_amount: 0,
-            external_resource_url: None,
+            external_resource_url: purchase.details.get(super::PAGE).filter(|_| is_voucher).cloned(),
             installment_amount: all(),
         },
         refunds: attempt.refunds.iter().map(|refund| RefundView::new(purchase, attempt, refund)).collect(),
@@ -92,7 +103,7 @@ pub(super) fn payment(account: &Account, purchase: &Purchase, attempt: &Attempt)
             "date_created": written(attempt.created_at),
             "date_approved": approved.map(written),
             "date_last_updated": written(attempt.updated_at),
-            "date_of_expiration": null,
+            "date_of_expiration": attempt.voucher_end.map(written),
             "money_release_date": null,
             "operation_type": "regular_payment",
             "issuer_id": card.as_ref().map(|_| "24"),

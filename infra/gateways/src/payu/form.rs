@@ -119,8 +119,11 @@ fn make(wire: &Wire, given: &BTreeMap<String, String>, language: Language) -> Re
         }
     };
     wire.service.sell(known, |number, now: Timestamp| {
+        let id = new_uuid();
+        let page = [("page", format!("{}/pay/{id}", wire.service.url))];
+        let details = details.map(|(name, value)| (name, value.to_owned())).into_iter().chain(page);
         Ok(Purchase {
-            id: new_uuid(),
+            id,
             number,
             merchant: account.key(),
             reference: reference.to_owned(),
@@ -137,7 +140,7 @@ fn make(wire: &Wire, given: &BTreeMap<String, String>, language: Language) -> Re
             created_at: now,
             expires_at,
             methods: methods(get("paymentMethods")),
-            details: details.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            details: details.map(|(name, value)| (name.to_owned(), value)).collect(),
             attempts: Vec::new(),
         })
     })

@@ -7,7 +7,8 @@
 //!   `PARTIAL_REFUND`
 //!
 //! A reference is one order, and each try to pay it is a transaction of that order.
-//! The expiration of the form holds for cash only: cards are taken later too.
+//! The expiration of the form holds for cash only: cards are taken later too. Whether the questions
+//! tell when a voucher ends is not documented: of every second order they do.
 //!
 //! A refund has no transaction that anybody could see until a person has looked at it
 //! (`/` or `/control/refunds/…`), and nothing keeps it from being asked for twice.
@@ -134,7 +135,12 @@ impl Protocol for Payu {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: false, disputes: Disputes::Untold, by_hand: |_, _, _| Origin::Merchant }
+        Rules {
+            closes: false,
+            disputes: Disputes::Untold,
+            cash_end: |purchase, _, _| purchase.expires_at,
+            by_hand: |_, _, _| Origin::Merchant,
+        }
     }
 
     fn delivery(&self) -> Delivery {

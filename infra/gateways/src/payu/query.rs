@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::wire::{Caller, Refused, Wire, outcome};
 use super::{Account, method_word, standing};
 use crate::decimal::{Number, two_decimals};
-use crate::purchase::{Attempt, Purchase, Refund, RefundState};
+use crate::purchase::{Attempt, Purchase, Refund, RefundState, Status};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -170,6 +170,19 @@ fn paid(attempt: &Attempt) -> Value {
     response(state, Some(code), attempt.number, attempt.decided_at.unwrap_or(attempt.created_at))
 }
 
+/// What is told of a payment at a counter, where anything is.
+fn voucher(purchase: &Purchase, attempt: &Attempt) -> Value {
+    let is_told = purchase.number.is_multiple_of(2) && attempt.status == Status::Pending;
+    match attempt.voucher_end.filter(|_| is_told) {
+        None => Value::Null,
+        Some(end) => json!({
+            "EXPIRATION_DATE": end.as_millisecond(),
+            "REFERENCE": attempt.number,
+            "URL_PAYMENT_RECEIPT_HTML": purchase.details.get("page"),
+        }),
+    }
+}
+
 fn given_back(refund: &Refund) -> Value {
     let (state, code) = match refund.state {
         RefundState::Done => ("APPROVED", "APPROVED"),
@@ -194,7 +207,7 @@ impl Order {
                     "bankAccount": null,
                     "paymentMethod": method_word(attempt.method).0,
                     "source": null,
-                    "extraParameters": null,
+                    "extraParameters": voucher(purchase, attempt),
                 }),
             };
             (at, transaction)

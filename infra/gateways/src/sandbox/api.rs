@@ -156,6 +156,8 @@ fn payment(service: &Service, purchase: &Purchase) -> Value {
     let attempt = &purchase.attempts[0];
     let (status, reason) = standing(purchase, attempt);
     let approved = attempt.status == Status::Approved;
+    let voucher = purchase.voucher();
+    let page = format!("{}/pay/{}", service.url, purchase.id);
     let refunds: Vec<_> = attempt.refunds.iter().map(|refund| RefundView::new(purchase, refund)).collect();
     json!({
         "id": purchase.id,
@@ -164,11 +166,14 @@ fn payment(service: &Service, purchase: &Purchase) -> Value {
         "amount": purchase.amount.amount,
         "currency": purchase.amount.currency,
         "refunded_amount": attempt.refunded(),
-        "method": approved.then_some(attempt.method),
+        "method": (attempt.status != Status::Open).then_some(attempt.method),
+        "pay_by": voucher.and_then(|voucher| voucher.voucher_end),
+        "voucher_url": voucher.map(|_| &page),
+        "voucher_code": voucher.map(|voucher| voucher.number.to_string()),
         "reason": reason,
         "seller": purchase.seller,
         "description": purchase.description,
-        "checkout_url": format!("{}/pay/{}", service.url, purchase.id),
+        "checkout_url": page,
         "created_at": purchase.created_at,
         "expires_at": purchase.expires_at,
         "updated_at": attempt.updated_at,
@@ -187,6 +192,7 @@ struct NewPayment {
     description: String,
     buyer: Buyer,
     expires_at: Timestamp,
+    cash_until: Option<Timestamp>,
     return_url: String,
     notification_url: String,
     #[serde(default)]
@@ -226,10 +232,15 @@ impl NewPayment {
         if self.expires_at <= now || self.expires_at > now + month {
             return Err(Failure::invalid("expires_at must be in the next 30 days"));
         }
+        if self.cash_until.is_some_and(|end| end < self.expires_at || end > now + month) {
+            return Err(Failure::invalid("cash_until must be after expires_at, in the next 30 days"));
+        }
         Ok(())
     }
 
     fn purchase(self, id: String, number: u64, now: Timestamp) -> Purchase {
+        let cash = self.cash_until.map(|end| (super::CASH_UNTIL.to_owned(), end.to_string()));
+        let methods = [Some(Method::Card), cash.is_some().then_some(Method::Cash)];
         Purchase {
             id,
             number,
@@ -245,8 +256,8 @@ impl NewPayment {
             notification_url: Some(self.notification_url),
             created_at: now,
             expires_at: Some(self.expires_at),
-            methods: vec![Method::Card, Method::Cash],
-            details: BTreeMap::new(),
+            methods: methods.into_iter().flatten().collect(),
+            details: cash.into_iter().collect(),
             attempts: Vec::new(),
         }
     }

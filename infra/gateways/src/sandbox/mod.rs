@@ -5,7 +5,8 @@
 //!
 //! A payment is made before its buyer comes, and is all that there is of its purchase:
 //! both have the same id. What expired can still be paid. A payment in cash cannot be
-//! refunded by the API. All sellers share one account.
+//! refunded by the API. Its voucher is good until the `cash_until` of the payment, without which the
+//! page offers no cash. All sellers share one account.
 
 mod api;
 mod notices;
@@ -78,6 +79,9 @@ fn router(service: &Arc<Service>, account: Account) -> Router {
         .with_state(Wire { service: Arc::clone(service), account })
 }
 
+/// The name under which a purchase keeps the end of its vouchers.
+const CASH_UNTIL: &str = "cash_until";
+
 struct Sandbox {
     account: Account,
 }
@@ -92,7 +96,12 @@ impl Protocol for Sandbox {
     }
 
     fn rules(&self) -> Rules {
-        Rules { closes: false, disputes: Disputes::Final, by_hand: |_, _, _| Origin::Merchant }
+        Rules {
+            closes: false,
+            disputes: Disputes::Final,
+            cash_end: |purchase, _, _| purchase.details.get(CASH_UNTIL)?.parse().ok(),
+            by_hand: |_, _, _| Origin::Merchant,
+        }
     }
 
     fn delivery(&self) -> Delivery {

@@ -8,7 +8,12 @@ use crate::ledger::{Ledger, Record};
 use crate::purchase::Buyer;
 use crate::{Action, Method, Origin, Purchase, Refund, RefundState, Status};
 
-const RULES: Rules = Rules { closes: true, disputes: Disputes::Staged, by_hand: |_, _, _| Origin::Merchant };
+const RULES: Rules = Rules {
+    closes: true,
+    disputes: Disputes::Staged,
+    cash_end: |purchase, _, _| purchase.expires_at,
+    by_hand: |_, _, _| Origin::Merchant,
+};
 
 pub(crate) fn purchase(n: u64) -> Purchase {
     Purchase {

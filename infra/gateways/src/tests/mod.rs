@@ -332,6 +332,8 @@ impl<G: PaymentGateway> Bench<G> {
             buyer_email: "ana@example.com".to_owned(),
             buyer_name: "Ana Prueba".to_owned(),
             expires_at: self.clock.now() + jiff::SignedDuration::from_mins(9),
+            cash_until: None,
+            max_installments: None,
             return_url: format!("{}/orders/1?lang=es#top", self.shop.url),
             notification_url: format!("{}/hook", self.shop.url),
             idempotency_key: reference.to_owned(),

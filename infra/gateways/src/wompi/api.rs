@@ -119,7 +119,12 @@ fn transaction(account: &Account, purchase: &Purchase, attempt: &Attempt) -> Val
         }),
         Method::Wallet => json!({ "transaction_id": attempt.number.to_string() }),
         Method::Bank => json!({ "async_payment_url": null, "ticket_id": attempt.number.to_string() }),
-        Method::Cash => json!({ "business_agreement_code": "12345" }),
+        // Of every second one the number at the counter is not told.
+        Method::Cash if attempt.number.is_multiple_of(2) => json!({
+            "business_agreement_code": "12345",
+            "payment_intention_identifier": attempt.number.to_string(),
+        }),
+        Method::Cash => json!({}),
     };
     let message = match attempt.status {
         Status::Declined => Some("Fondos insuficientes"),

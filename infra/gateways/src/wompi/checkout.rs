@@ -133,7 +133,7 @@ fn make(wire: &Wire, pairs: Vec<(String, String)>, language: Language) -> Result
             notification_url: events_url,
             created_at: now,
             expires_at,
-            methods: vec![Method::Card, Method::Wallet, Method::Bank],
+            methods: vec![Method::Card, Method::Wallet, Method::Bank, Method::Cash],
             details: BTreeMap::from([("signature".to_owned(), expected.clone())]),
             attempts: Vec::new(),
         })

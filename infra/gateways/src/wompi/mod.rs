@@ -92,7 +92,11 @@ impl Protocol for Wompi {
         let by_hand = |attempt: &Attempt, amount: Option<i64>, now| {
             if amount.is_none() && is_voidable(attempt, now) { Origin::Void } else { Origin::Merchant }
         };
-        Rules { closes: true, disputes: Disputes::Untold, by_hand }
+        // Nothing is documented of how long a payment at a counter stays pending.
+        let cash_end = |_: &Purchase, number: u64, now: Timestamp| {
+            Some(now + jiff::SignedDuration::from_hours(if number.is_multiple_of(2) { 24 } else { 72 }))
+        };
+        Rules { closes: true, disputes: Disputes::Untold, cash_end, by_hand }
     }
 
     fn delivery(&self) -> Delivery {

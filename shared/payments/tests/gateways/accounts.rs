@@ -80,6 +80,7 @@ impl Bench {
             holder: None,
             active: true,
             credentials_version: Some("v1".to_owned()),
+            max_installments: None,
             closing: false,
             checked_at: Some(now),
             created_at: now,

@@ -9,4 +9,5 @@ mod payu_forgery;
 mod statuses;
 mod stub;
 mod vectors;
+mod vouchers;
 mod wompi;
