@@ -27,8 +27,10 @@ pub(crate) async fn offered_until(
         return Ok(None);
     }
     let orders = state.store.orders_consistent(order.user, now - WAITING).await?;
-    let of_show = orders.iter().filter(|other| other.event == order.event && other.id != order.id);
-    let open = of_show.filter(|other| other.may_wait_for_cash(now)).count();
+    // Of a guest's those of the same network, or strangers could use up what an address has.
+    let counts = |other: &&Order| other.event == order.event && other.guest_network == order.guest_network;
+    let others = orders.iter().filter(counts).filter(|other| other.id != order.id);
+    let open = others.filter(|other| other.may_wait_for_cash(now)).count();
     Ok(policy.until(opens_at, open, now))
 }
 

@@ -7,7 +7,7 @@ use domain::payment::{GatewayName, MethodKind};
 use payments::{MethodOffer, MethodsAsked};
 use schemars::JsonSchema;
 use serde::Serialize;
-use web::{Answer, Buyer, Json, Page, Path, Refuses, Shared};
+use web::{Answer, Json, Opener, Page, Path, Refuses, Shared};
 
 use crate::gateways::PaymentAccounts;
 use crate::{OrderPath, State, cash};
@@ -62,11 +62,11 @@ impl From<MethodOffer> for MethodView {
 
 async fn list(
     Shared(state): Shared<State>,
-    buyer: Buyer,
+    opener: Opener,
     Path(path): Path<OrderPath>,
 ) -> Answer<Json<Page<GatewayMethods>>> {
     let now = state.clock.now();
-    let order = state.orders.own(&buyer, path.id).await?;
+    let order = state.orders.own(&opener, path.id, now).await?;
     order.payable(now)?;
     if order.total == 0 {
         return Ok(Json(Page::new(Vec::new(), None)));

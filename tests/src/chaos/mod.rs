@@ -4,3 +4,4 @@
 mod caller;
 mod soak;
 mod storm;
+mod vouchers;

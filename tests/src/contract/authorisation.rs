@@ -340,6 +340,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
+    GET /api/v1/reservations/{id}/payment-methods                   401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
     GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
     GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes

@@ -37,5 +37,6 @@ mod supervision;
 mod templates;
 mod texts;
 mod transfers;
+mod vouchers;
 mod warnings;
 mod withdrawal;

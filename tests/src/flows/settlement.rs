@@ -96,6 +96,8 @@ impl Fixture {
                 buyer_email: self.ana.email.clone(),
                 buyer_name: "Ana".to_owned(),
                 expires_at: self.app.clock.now() + Duration::from_secs(600),
+                cash_until: None,
+                max_installments: None,
                 return_url: format!("{}/purchases", self.app.cloud.url()),
                 notification_url: format!("{}{address}", self.app.cloud.url()),
                 idempotency_key: format!("again-{id}"),

@@ -20,4 +20,5 @@ mod second_factor;
 mod settlement;
 mod slugs;
 mod staff;
+mod vouchers;
 mod withdrawal;

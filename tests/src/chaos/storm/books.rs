@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::payment::PaymentReference;
-use gateways::{Attempt, Purchase, Stage, Status};
+use gateways::{Attempt, Method, Purchase, Stage, Status};
 use serde_json::Value;
 use testkit::minor;
 
@@ -12,11 +12,11 @@ use crate::chaos::caller::orders;
 
 /// The comparison's result: how the orders and payments ended, and what does not add up.
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(in crate::chaos) struct Books {
     /// Differences, in words. Must be empty after the storm.
-    pub(super) problems: Vec<String>,
+    pub(in crate::chaos) problems: Vec<String>,
     /// Number of orders or payments, by outcome.
-    pub(super) counts: BTreeMap<&'static str, usize>,
+    pub(in crate::chaos) counts: BTreeMap<&'static str, usize>,
     /// Approved payments at the gateway, by order.
     paid: BTreeMap<String, Vec<(Purchase, Attempt)>>,
     /// Payments that an order names.
@@ -41,7 +41,7 @@ fn text(value: &Value) -> String {
 
 impl Books {
     /// Compares the present state, also while messages and refunds are under way.
-    pub(super) async fn of(world: &Storm) -> Self {
+    pub(in crate::chaos) async fn of(world: &Storm) -> Self {
         let mut books = Self::default();
         books.read_ledger(world);
         let orders = orders(&world.app, &world.crowd).await;
@@ -99,6 +99,13 @@ impl Books {
                 }
                 if purchase.expires_at.is_some_and(|end| attempt.decided_at.is_some_and(|at| at > end)) {
                     self.count("approved late");
+                }
+                if attempt.method == Method::Cash {
+                    self.count("paid in cash");
+                }
+                let hours = attempt.decided_at.map(|at| at.duration_since(attempt.created_at).as_hours());
+                if hours.is_some_and(|hours| hours > 0) {
+                    self.count("paid hours later");
                 }
                 if attempt.dispute.is_some() {
                     self.count("disputed");

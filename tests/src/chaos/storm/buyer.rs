@@ -11,11 +11,13 @@ use crate::chaos::caller::{Caller, success};
 /// How often a buyer reloads a gateway's page that fails to load.
 const RELOADS: usize = 8;
 
-pub(super) struct Buyer {
-    pub(super) caller: Caller,
-    pub(super) shows: [Show; 2],
-    pub(super) rows: u8,
-    pub(super) gateway: domain::payment::GatewayName,
+pub(in crate::chaos) struct Buyer {
+    pub(in crate::chaos) caller: Caller,
+    pub(in crate::chaos) shows: [Show; 2],
+    pub(in crate::chaos) rows: u8,
+    pub(in crate::chaos) gateway: domain::payment::GatewayName,
+    /// True if gateways' pages may offer cash.
+    pub(in crate::chaos) cash: bool,
 }
 
 impl Buyer {
@@ -52,13 +54,13 @@ impl Buyer {
         }
     }
 
-    fn simulator(&self) -> &Simulator {
+    pub(in crate::chaos) fn simulator(&self) -> &Simulator {
         self.caller.app.simulator(self.gateway)
     }
 
     /// Starts a payment and opens the gateway's page, in at most [`RELOADS`] tries.
-    async fn go_to_pay(&mut self, reservation: &str) -> Option<String> {
-        let body = json!({"reservation_id": reservation});
+    pub(in crate::chaos) async fn go_to_pay(&mut self, reservation: &str) -> Option<String> {
+        let body = json!({"reservation_id": reservation, "cash": self.cash});
         let purchase = self.caller.signed_in(|app| app.post("/api/v1/purchases").json(body.clone())).await;
         let purchase: Value = success(&purchase)?;
         for _ in 0..RELOADS {
@@ -71,15 +73,15 @@ impl Buyer {
     }
 
     /// Acts on the gateway's page. Errors are ignored: the gateway may no longer allow the action.
-    fn act(&self, page: &str, action: Action) {
+    pub(in crate::chaos) fn act(&self, page: &str, action: Action) {
         let _ = self.simulator().act(page, action);
     }
 
-    fn pay(&self, page: &str) {
+    pub(in crate::chaos) fn pay(&self, page: &str) {
         self.act(page, Action::Decide(Method::Card, Status::Approved));
     }
 
-    fn later(&mut self, page: &str, status: Status, seconds: std::ops::Range<u64>) {
+    pub(in crate::chaos) fn later(&mut self, page: &str, status: Status, seconds: std::ops::Range<u64>) {
         let after = Duration::from_secs(self.caller.rng.u64(seconds));
         let at = self.caller.app.clock.now() + after;
         self.act(page, Action::BeginThen(Method::Card, status, at));

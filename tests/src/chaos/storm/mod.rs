@@ -3,8 +3,8 @@
 //! `TAQUILLA_CHAOS_ORDERS` sets how many orders. The seed is printed, and sets the faults of
 //! the cloud and the gateway and what people do.
 
-mod books;
-mod buyer;
+pub(super) mod books;
+pub(super) mod buyer;
 mod staff;
 
 use std::sync::Arc;
@@ -22,21 +22,21 @@ use super::caller::{Caller, Refusals, orders_or};
 use books::Books;
 use buyer::Buyer;
 
-const SEED: u64 = 20_261_121;
-const BUYERS: usize = 24;
+pub(super) const SEED: u64 = 20_261_121;
+pub(super) const BUYERS: usize = 24;
 /// The price of a ticket, in major units: some dollars in all three countries, and above
 /// PayU's minimum refund.
 const PRICE: i64 = 25_000;
 
 /// A box office with its buyers and one organiser, which is paid through one gateway.
-struct Storm {
-    app: Arc<TestApp>,
-    gateway: GatewayName,
+pub(super) struct Storm {
+    pub(super) app: Arc<TestApp>,
+    pub(super) gateway: GatewayName,
     organizer: Staff,
-    shows: [Show; 2],
-    rows: u8,
-    crowd: Vec<TestUser>,
-    refused: Refusals,
+    pub(super) shows: [Show; 2],
+    pub(super) rows: u8,
+    pub(super) crowd: Vec<TestUser>,
+    pub(super) refused: Refusals,
 }
 
 /// The organiser's admin, who signs in anew for each token, since tokens expire in a storm.
@@ -53,7 +53,7 @@ impl Staff {
 
 impl Storm {
     /// Opens a box office with too few places for `orders` orders.
-    async fn open(gateway: GatewayName, country: Country, orders: usize, buyers: usize) -> Self {
+    pub(super) async fn open(gateway: GatewayName, country: Country, orders: usize, buyers: usize) -> Self {
         let app = Arc::new(TestApp::start_with(Chaos::seeded(SEED)).await);
         let organizer = app.paid_through("organiza", country, &[gateway]).await;
         let rows = u8::try_from((orders / 50).clamp(2, 26)).expect("at most 26");
@@ -71,11 +71,11 @@ impl Storm {
         Self { app, gateway, organizer, shows, rows, crowd, refused: Refusals::default() }
     }
 
-    fn simulator(&self) -> &Simulator {
+    pub(super) fn simulator(&self) -> &Simulator {
         self.app.simulator(self.gateway)
     }
 
-    fn caller(&self, person: TestUser, seed: u64) -> Caller {
+    pub(super) fn caller(&self, person: TestUser, seed: u64) -> Caller {
         let (app, refused) = (Arc::clone(&self.app), Arc::clone(&self.refused));
         Caller { app, person, rng: Rng::with_seed(SEED + seed), refused }
     }
@@ -87,7 +87,7 @@ impl Storm {
             let (caller, next) = (self.caller(person.clone(), index), Arc::clone(&next));
             let (shows, rows, gateway) = (self.shows.clone(), self.rows, self.gateway);
             tokio::spawn(async move {
-                let mut buyer = Buyer { caller, shows, rows, gateway };
+                let mut buyer = Buyer { caller, shows, rows, gateway, cash: false };
                 while next.fetch_add(1, Ordering::Relaxed) < orders {
                     // A second for each order, so that holds and tokens expire on the way.
                     buyer.caller.app.clock.advance(Duration::from_secs(1));
@@ -100,14 +100,14 @@ impl Storm {
         }
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         let Self { app, organizer, .. } = self;
         drop(organizer);
         Arc::into_inner(app).expect("nobody else").close().await;
     }
 }
 
-fn faults() -> Faults {
+pub(super) fn faults() -> Faults {
     Faults {
         create_500: 3,
         refund_500: 8,

@@ -20,7 +20,7 @@ fn text(value: &Value) -> &str {
 impl Storm {
     /// Gives money back in every way during the storm: the organiser refunds tickets, here or at
     /// the gateway, and banks take payments back.
-    pub(super) async fn give_back(&self) {
+    pub(in crate::chaos) async fn give_back(&self) {
         let token = self.organizer.token().await;
         let organizer = TestUser { token, ..self.organizer.organizer.person.clone() };
         let mut caller = self.caller(organizer, 1_000);
@@ -64,7 +64,7 @@ impl Storm {
 
     /// Lets every message arrive, including those retried minutes later, and people do their
     /// tasks. Reconciliation and the daily audit find what no notification told.
-    pub(super) async fn settle_down(&self) {
+    pub(in crate::chaos) async fn settle_down(&self) {
         self.wait_and_work(10).await;
         for _ in 0..3 {
             self.app.cloud.run_schedule_now("Reconcile").await.expect("the janitor works");
@@ -153,7 +153,7 @@ impl Storm {
     }
 
     /// The payment differences that this day's audit finds, or an earlier one found.
-    pub(super) async fn differences(&self) -> Vec<Value> {
+    pub(in crate::chaos) async fn differences(&self) -> Vec<Value> {
         self.compare().await;
         let token = self.organizer.token().await;
         let found = self.app.get("/api/v1/tenant/payment-differences").token(token).ok().await;

@@ -11,6 +11,7 @@ pub(super) fn is_opened(method: &str, path: &str) -> bool {
     matches!(
         (method, path),
         ("GET" | "DELETE", "/reservations/{id}")
+            | ("GET", "/reservations/{id}/payment-methods")
             | ("POST", "/purchases" | "/purchases/{id}/link" | "/purchases/{id}/withdrawal")
             | ("GET", "/purchases/{id}" | "/tickets/{id}" | "/qr/{ticket}")
     )
@@ -21,7 +22,7 @@ pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> O
     let of_paid =
         |order: &Value| call.clone().opened_by(world.guest_links.clone()).at("id", text(&order["id"]));
     Some(match (method, path) {
-        (_, "/reservations/{id}") => {
+        (_, "/reservations/{id}" | "/reservations/{id}/payment-methods") => {
             let (id, links) = world.new_guest_reservation().await;
             call.at("id", id).opened_by(links)
         }
