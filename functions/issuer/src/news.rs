@@ -88,7 +88,7 @@ async fn mails_to_all(
             amount: money(payment.amount),
             gateway: payment.gateway,
             kind: later.map_or(MethodKind::Other, |later| later.kind),
-            name: later.and_then(|later| later.name.clone()),
+            method: later.and_then(|later| later.name.clone()),
             until,
             voucher_url: later.and_then(|later| later.voucher_url.clone()),
             code: later.and_then(|later| later.code.clone()),

@@ -97,7 +97,7 @@ pub struct VoucherMail {
     /// The way to pay.
     pub kind: MethodKind,
     /// The gateway's name of it.
-    pub name: Option<String>,
+    pub method: Option<String>,
     /// Until when it has to be paid; `None` if it is better not paid.
     pub until: Option<Timestamp>,
     /// The address of the voucher.

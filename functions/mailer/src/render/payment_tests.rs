@@ -70,7 +70,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         amount: cop(2_500_000),
         gateway: GatewayName::MercadoPago,
         kind,
-        name: Some("efecty".to_owned()),
+        method: Some("efecty".to_owned()),
         until: Some("2026-11-19T15:00:00Z".parse().expect("a time")),
         voucher_url: Some("https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2".to_owned()),
         code: Some("1234567890".to_owned()),
@@ -94,7 +94,7 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::RefundDue(unused(UnusedReason::PlacesLost)),
         Mail::PaymentPending(voucher(MethodKind::Cash)),
         Mail::PaymentPending(VoucherMail {
-            name: Some("pse".to_owned()),
+            method: Some("pse".to_owned()),
             voucher_url: None,
             code: None,
             ..voucher(MethodKind::BankTransfer)
@@ -376,6 +376,60 @@ fn payment_mails_in_english() {
     You paid in time, but by a fault of ours your places went to somebody else. The
     tickets of this order are not valid any more: you get COP 25,000 back
     the way you paid, without having to do anything. We are sorry.
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Pay your reservation for Los Faroles
+
+    Pay COP 25,000 in cash with Mercado Pago (efecty).
+    Until: Thursday, 19 November 2026, 10:00 (UTC−5).
+    We keep your places until the money is credited, which can take some hours more;
+    then the tickets come by mail. Do not pay after that time: the places go back on
+    sale.
+
+    Number to pay with: 1234567890
+    Voucher: https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    We await your payment for Los Faroles
+
+    Your bank has yet to confirm the payment of COP 25,000 with
+    Mercado Pago (pse). Do not pay again: the tickets come by mail
+    once it is confirmed. Until when we keep your places:
+    Thursday, 19 November 2026, 10:00 (UTC−5).
+
+    Los Faroles
+    Los Faroles del Sur
+    Friday, 20 November 2026, 20:30
+    Doors: 19:00
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Order ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Do not pay the voucher for Los Faroles
+
+    When Mercado Pago told us of your voucher for COP 25,000, your reservation
+    was over and somebody else has the places. Do not pay it. If you have already,
+    you get the money back or, should the places be free again, the tickets.
 
     Los Faroles
     Los Faroles del Sur
@@ -695,6 +749,61 @@ fn payment_mails_in_spanish() {
     Los Faroles
     Los Faroles del Sur
     viernes 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Paga tu reserva para Los Faroles
+
+    Paga COP 25.000 en efectivo con Mercado Pago (efecty).
+    Hasta cuándo: Jueves, 19 de noviembre de 2026, 10:00 h (UTC−5).
+    Guardamos tus lugares hasta que el dinero se acredite, lo que puede tardar unas
+    horas más; entonces te llegan las entradas por correo. Después de esa hora no
+    pagues: los lugares vuelven a la venta.
+
+    Número para pagar: 1234567890
+    Comprobante: https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2
+
+    Los Faroles
+    Los Faroles del Sur
+    Viernes, 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    Esperamos tu pago para Los Faroles
+
+    Tu banco todavía no confirma el pago de COP 25.000 con
+    Mercado Pago (pse). No pagues otra vez: las entradas te llegan por
+    correo en cuanto se confirme. Hasta cuándo guardamos tus lugares:
+    Jueves, 19 de noviembre de 2026, 10:00 h (UTC−5).
+
+    Los Faroles
+    Los Faroles del Sur
+    Viernes, 20 de noviembre de 2026, 20:30 h
+    Puertas: 19:00 h
+    Teatro Almendra, Carrera 7 # 12-34, Bogotá
+
+    Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    ==========
+
+    No pagues el comprobante para Los Faroles
+
+    Cuando Mercado Pago nos avisó de tu comprobante de COP 25.000, tu reserva
+    ya había terminado y otra persona tiene los lugares. No lo pagues. Si ya lo
+    hiciste, te devolvemos el dinero o, si los lugares quedan libres otra vez, te
+    enviamos las entradas.
+
+    Los Faroles
+    Los Faroles del Sur
+    Viernes, 20 de noviembre de 2026, 20:30 h
     Puertas: 19:00 h
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 
