@@ -63,6 +63,7 @@ pub mod seat;
 pub mod second_factor;
 pub mod series;
 pub mod session;
+pub mod site;
 pub mod staff;
 pub mod tenant;
 #[cfg(any(test, feature = "testing"))]

@@ -3,6 +3,7 @@
 use domain::audit::Month;
 use domain::policy::PolicyKind;
 use domain::pricing::PromotionCode;
+use domain::site::SiteHost;
 use domain::{AuditId, DeviceId, GatewayAccountId, InvitationId, TenantId, Timestamp, UserId};
 
 use super::{Key, META, block, key_time};
@@ -121,6 +122,38 @@ pub(crate) const GATEWAY_ACCOUNT_PREFIX: &str = "GW#";
 /// How many of [`gateway_account`] a tenant has.
 pub(crate) fn gateway_account_count(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), "GWN")
+}
+
+/// The claim of a tenant on a host.
+pub(crate) fn site_claim(host: &SiteHost) -> Key {
+    Key::new(format!("SITE#{host}"), "C")
+}
+
+/// A site of a tenant, proved or not.
+pub(crate) fn site(tenant: TenantId, host: &SiteHost) -> Key {
+    Key::new(tenant_partition(tenant), format!("{SITE_PREFIX}{host}"))
+}
+
+/// Prefix of the sort keys of [`site`].
+pub(crate) const SITE_PREFIX: &str = "SITE#";
+
+/// How many of [`site`] a tenant has.
+pub(crate) fn site_count(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "SITEN")
+}
+
+/// The index partition with the sites whose proof is looked for again.
+pub(crate) const SITES: &str = "SITES";
+
+/// The sort key of a site in [`SITES`]: by when its proof is looked for.
+pub(crate) fn site_place(check_at: Timestamp, tenant: TenantId, host: &SiteHost) -> String {
+    format!("{}#{}#{host}", key_time(check_at), tenant.suffix())
+}
+
+/// Reads what [`site_place`] wrote.
+pub(crate) fn parse_site_place(place: &str) -> Option<(TenantId, SiteHost)> {
+    let mut parts = place.split('#').skip(1);
+    Some((TenantId::from_suffix(parts.next()?).ok()?, parts.next()?.parse().ok()?))
 }
 
 /// The tenant with which a sort key in the index begins.

@@ -1,9 +1,11 @@
 //! Audit records: who changed what. A change carries a note in the attribute `au`, in the same write;
 //! `relay` sees it on the table's stream, with the item as it was before, and stores the record.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::TenantId;
 use domain::audit::{AuditNote, AuditRecord, Month};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::failure::Item;
 use crate::items::string;
@@ -24,6 +26,22 @@ pub(crate) fn audited(note: &AuditNote) -> Result<Item> {
 }
 
 impl Store {
+    /// The part of a transaction that records the deletion of `before`: a deleted item can not carry a
+    /// note. Without the fields that `relay` leaves out of its records.
+    pub(crate) fn deletion_record_part(
+        &self,
+        note: &AuditNote,
+        before: &impl Serialize,
+    ) -> Result<TransactWriteItem> {
+        let mut before = match serde_json::to_value(before) {
+            Ok(Value::Object(fields)) => fields,
+            _ => return Err(Failure::Fault("what is deleted is an object".to_owned())),
+        };
+        before.retain(|name, _| !["version", "updated_at"].contains(&name.as_str()));
+        let record = note.clone().record(before, Map::new());
+        self.put_part(&keys::audit(note.tenant_id, note.at, record.id), &record)
+    }
+
     /// Stores an audit record. Safe to repeat.
     pub async fn put_audit(&self, record: &AuditRecord) -> Result<()> {
         self.put(&keys::audit(record.note.tenant_id, record.note.at, record.id), record).await
@@ -44,7 +62,6 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use domain::UserId;
-    use serde_json::Map;
 
     use super::*;
     use crate::testing::store_with_clock;

@@ -5,7 +5,6 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::audit::AuditNote;
 use domain::gateway_account::{GatewayAccount, MAX_GATEWAY_ACCOUNTS};
 use domain::{GatewayAccountId, TenantId};
-use serde_json::{Map, Value};
 
 use crate::failure::accept_if_written;
 use crate::items::{Part, number};
@@ -26,7 +25,8 @@ impl Store {
         let key = key(account);
         let put = self.put_new_part_with(&key, account, audited(note)?)?;
         let room = "attribute_not_exists(n) OR n < :bound";
-        let count = self.count_part(account.tenant_id, 1, room, MAX_GATEWAY_ACCOUNTS)?;
+        let count = &keys::gateway_account_count(account.tenant_id);
+        let count = self.count_part(count, 1, room, MAX_GATEWAY_ACCOUNTS)?;
         match self.transact(vec![put, count]).await {
             Ok(()) => Ok(account.clone()),
             Err(refused @ Failure::Refused(_)) => self.get_consistent(&key).await?.ok_or(refused),
@@ -63,43 +63,35 @@ impl Store {
         self.replace(&key(account), account).await
     }
 
-    /// Deletes an account; succeeds also if it is gone. Writes the audit record itself, because a
-    /// deleted item can not carry a note.
+    /// Deletes an account; succeeds also if it is gone.
     ///
     /// # Errors
     /// [`Failure::Refused`] if the account was changed meanwhile.
     pub async fn delete_gateway_account(&self, account: &GatewayAccount, note: &AuditNote) -> Result<()> {
         let (key, tenant) = (key(account), account.tenant_id);
-        let mut before = match serde_json::to_value(account) {
-            Ok(Value::Object(fields)) => fields,
-            _ => return Err(Failure::Fault("an account is an object".to_owned())),
-        };
-        // Without the fields that `relay` leaves out of its records.
-        before.retain(|name, _| !["version", "updated_at"].contains(&name.as_str()));
-        let record = note.clone().record(before, Map::new());
         let writes = vec![
             self.delete_version_part(&key, account)?,
-            self.count_part(tenant, -1, "n > :bound", 0)?,
-            self.put_part(&keys::audit(tenant, note.at, record.id), &record)?,
+            self.count_part(&keys::gateway_account_count(tenant), -1, "n > :bound", 0)?,
+            self.deletion_record_part(note, account)?,
         ];
         let is_deleted = async { Ok(!self.exists_consistent(&key).await?) };
         accept_if_written(self.transact(writes).await, is_deleted).await
     }
 
-    async fn exists_consistent(&self, key: &Key) -> Result<bool> {
+    pub(crate) async fn exists_consistent(&self, key: &Key) -> Result<bool> {
         Ok(self.get_item(key, true).await?.is_some())
     }
 
-    /// The part of a transaction that counts the tenant's accounts up or down, under
-    /// a condition with a bound.
-    fn count_part(
+    /// The part of a transaction that counts a tenant's accounts or sites up or down, under a condition
+    /// with a bound.
+    pub(crate) fn count_part(
         &self,
-        tenant: TenantId,
+        count: &Key,
         step: i8,
         condition: &str,
         bound: usize,
     ) -> Result<TransactWriteItem> {
-        self.updating(&keys::gateway_account_count(tenant))
+        self.updating(count)
             .update_expression("ADD n :step")
             .condition_expression(condition)
             .expression_attribute_values(":step", number(step))
@@ -119,6 +111,7 @@ mod tests {
     use domain::payment::GatewayName;
     use domain::testing::at;
     use domain::{Currency, UserId};
+    use serde_json::Value;
 
     use super::*;
     use crate::testing::{at_once, forgetful, store};

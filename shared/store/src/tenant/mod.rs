@@ -12,6 +12,7 @@ mod gateway_account;
 mod invitation;
 mod mail_template;
 mod policy;
+mod site;
 mod slug;
 
 use std::collections::HashMap;
