@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use boot::{ConfigError, Env};
+use boot::{ConfigError, Env, Stage};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use reqwest::redirect::Policy;
@@ -302,6 +302,11 @@ impl HttpClient {
 /// # Errors
 /// If `tls` is wanted and the system has no certificates.
 pub fn connection_pool(tls: bool, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    builder(tls, connect_timeout).build()
+}
+
+/// What all connection pools have in common.
+pub(crate) fn builder(tls: bool, connect_timeout: Duration) -> reqwest::ClientBuilder {
     // Fails if a provider is installed already, which is then good enough.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -309,7 +314,22 @@ pub fn connection_pool(tls: bool, connect_timeout: Duration) -> reqwest::Result<
         .connect_timeout(connect_timeout)
         .redirect(Policy::none())
         .no_proxy();
-    if tls { builder.https_only(true).build() } else { builder.tls_certs_only([]).build() }
+    if tls { builder.https_only(true) } else { builder.tls_certs_only([]) }
+}
+
+/// The address of a simulated service in the variable `name`, if it is set. `why` says why it is not for
+/// deployed stages.
+///
+/// # Errors
+/// If it is none of [`service_url`]'s, or is set in a stage other than `local`.
+pub fn simulator_url(env: &Env, name: &str, why: &str) -> Result<Option<Url>, ConfigError> {
+    if env.optional(name).is_none() {
+        return Ok(None);
+    }
+    if env.stage()? != Stage::Local {
+        return Err(ConfigError::new(name, format!("must be set on one machine only: {why}")));
+    }
+    service_url(env, name).map(Some)
 }
 
 /// The base address of a service in the variable `name`: `https`, or `http` on

@@ -8,8 +8,12 @@
 
 mod breaker;
 mod client;
+pub mod public;
+mod site_proof;
 
 pub use breaker::{Breaker, FAILURES, Outcome, PAUSE, Pass, TRIAL};
 pub use client::{
     Answer, Call, CallError, Connections, HttpClient, Timeouts, Url, connection_pool, service_url,
+    simulator_url,
 };
+pub use site_proof::SiteProofs;

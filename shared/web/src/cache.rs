@@ -46,6 +46,14 @@ impl<T: Serialize> Cached<T> {
         Self::new(value, &control, freshness)
     }
 
+    /// Says to caches that the answer depends on the [site](crate::SiteTenant). `Host` is part of what
+    /// they keep an answer under; the other two headers have to be named.
+    #[must_use]
+    pub fn by_site(mut self) -> Self {
+        self.headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, origin, referer"));
+        self
+    }
+
     /// An answer for one caller: its app asks every time and gets 304 if nothing
     /// changed.
     pub fn private(value: &T, freshness: &Freshness) -> Result<Self, Problem> {

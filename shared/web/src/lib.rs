@@ -27,6 +27,7 @@ mod query;
 mod reason;
 mod refusals;
 mod schema;
+mod site;
 mod token;
 mod whole;
 
@@ -52,6 +53,7 @@ pub use problem::Problem;
 pub use purchaser::{Opener, OrderKeys, Purchaser};
 pub use query::AnyQuery;
 pub use refusals::{REFUSALS, Refuses};
+pub use site::{AtSite, SiteTenant, Sites};
 pub use token::{ISSUER, TokenSigner, TokenVerifier};
 
 /// The answer of a handler.

@@ -143,8 +143,13 @@ impl Catalog {
 
     /// The organiser with this id, of whom something is published.
     pub(crate) async fn organizer_of(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
+        self.tenant(id, now).await?.ok_or_else(not_published)
+    }
+
+    /// The organiser with this id.
+    pub async fn tenant(&self, id: TenantId, now: Timestamp) -> Result<Option<Arc<Tenant>>> {
         let read = || async move { Ok(self.store.tenant(id).await?) };
-        self.caches.tenants.get(id, now, read).await?.ok_or_else(not_published)
+        self.caches.tenants.get(id, now, read).await
     }
 
     /// The plan of a published event, and where its seats stand.

@@ -1,9 +1,9 @@
 //! The public list of shows: search and filters.
 
 use deunicode::deunicode;
-use domain::Timestamp;
 use domain::event::{EventStatus, EventSummary};
 use domain::search::{Entry, Index};
+use domain::{TenantId, Timestamp};
 
 /// The fewest characters of an event's internal code that find it.
 const MIN_CODE_CHARS: usize = 2;
@@ -29,6 +29,8 @@ pub struct ShowFilter<'a> {
     pub status: Option<EventStatus>,
     /// Words that the shows may mean; typos are forgiven.
     pub query: Option<&'a str>,
+    /// The organiser.
+    pub tenant: Option<TenantId>,
 }
 
 impl ShowList {
@@ -79,7 +81,8 @@ impl ShowList {
             None => self.upcoming(now).collect(),
         };
         shows.retain(|show| {
-            city.as_deref().is_none_or(|city| folded(&show.city) == city)
+            filter.tenant.is_none_or(|tenant| show.tenant_id == tenant)
+                && city.as_deref().is_none_or(|city| folded(&show.city) == city)
                 && genre.as_deref().is_none_or(|genre| folded(&show.genre) == genre)
                 && filter.status.map_or(show.status != EventStatus::Cancelled, |status| show.status == status)
                 && filter.country.is_none_or(|country| show.country.eq_ignore_ascii_case(country))
@@ -126,6 +129,24 @@ mod tests {
         let query = ShowFilter { query: Some("los farols"), ..ShowFilter::default() };
         assert_eq!(found(query, 0), ["los-faroles", "los-faroles-otra-vez"]);
         assert_eq!(found(ShowFilter { query: Some(""), ..ShowFilter::default() }, 0).len(), 3);
+    }
+
+    #[test]
+    fn an_organisers_list_has_its_shows_only() {
+        let ours = TenantId::generate(at(1));
+        let list = ShowList::new(vec![
+            EventSummary { tenant_id: ours, ..summary(10, "Los Faroles", "Bogotá", "CO") },
+            summary(20, "Los Faroles otra vez", "Bogotá", "CO"),
+        ]);
+        let slugs = |tenant, query| {
+            let shows = list.filtered(ShowFilter { tenant, query, ..ShowFilter::default() }, at(0));
+            shows.iter().map(|show| show.slug.clone()).collect::<Vec<_>>()
+        };
+        for query in [None, Some("faroles")] {
+            assert_eq!(slugs(Some(ours), query), ["los-faroles"]);
+            assert_eq!(slugs(Some(TenantId::generate(at(2))), query), [""; 0]);
+            assert_eq!(slugs(None, query).len(), 2);
+        }
     }
 
     #[test]

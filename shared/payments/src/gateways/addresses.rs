@@ -1,8 +1,8 @@
 //! The gateways' addresses: their own, or on one machine those of simulators.
 
-use boot::{ConfigError, Env, Stage};
+use boot::{ConfigError, Env};
 use domain::gateway_account::Mode;
-use outbound::{Url, service_url};
+use outbound::{Url, simulator_url};
 
 use crate::{mercado_pago, payu, wompi};
 
@@ -22,15 +22,7 @@ impl Addresses {
     /// # Errors
     /// If one is none, or is set in a stage other than `local`.
     pub(super) fn from_env(env: &Env) -> Result<Self, ConfigError> {
-        let local = env.stage()? == Stage::Local;
-        let read = |name| match env.optional(name) {
-            None => Ok(None),
-            Some(_) if local => service_url(env, name).map(Some),
-            Some(_) => Err(ConfigError::new(
-                name,
-                "must be set on one machine only: the server there is given organisers' credentials",
-            )),
-        };
+        let read = |name| simulator_url(env, name, "the server there is given organisers' credentials");
         Ok(Self {
             mercado_pago: read("MERCADO_PAGO_URL")?,
             wompi: read("WOMPI_URL")?,
