@@ -15,9 +15,10 @@ use testkit::{TestApp, fresh_binary};
 use crate::flows::compression::unzipped;
 use crate::flows::purchase::from_search_to_door;
 
-/// Prefixes of variables that a function does not need: unset, they mean AWS itself or the
-/// real gateways, which no test calls.
-const UNSET_IS_REAL: [&str; 4] = ["AWS_ENDPOINT_URL", "MERCADO_PAGO_URL", "PAYU_", "WOMPI_"];
+/// Prefixes of variables that a function does not need: unset, they mean AWS itself, the real
+/// gateways or the internet, which no test calls.
+const UNSET_IS_REAL: [&str; 6] =
+    ["AWS_ENDPOINT_URL", "DNS_URL", "MERCADO_PAGO_URL", "PAYU_", "SITES_URL", "WOMPI_"];
 
 /// A function and its optional variable: without it there is no sandbox gateway.
 const OPTIONAL: (&str, &str) = ("events", "SANDBOX_GATEWAY_URL");

@@ -1,11 +1,13 @@
-//! Money matters of a tenant's admin: accounts at payment gateways, refunds that a person has to
-//! do, and differences between gateways and orders.
+//! Matters of a tenant's admin: accounts at payment gateways, refunds that a person has to do,
+//! differences between gateways and orders, and the tenant's sites.
 
 mod credentials;
 mod form;
 mod gateways;
 mod payment_differences;
 mod refund_tasks;
+mod site_view;
+mod sites;
 mod task_view;
 mod view;
 
@@ -15,7 +17,9 @@ use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, Vault};
 use domain::audit::AuditNote;
 use domain::gateway_account::GatewayAccount;
+use domain::site::SiteHost;
 use domain::{Error, GatewayAccountId, Result, Timestamp};
+use outbound::{SiteProofs, Url};
 use payments::PaymentGateways;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,19 +32,26 @@ pub struct State {
     /// The store of credentials, which the function may write and delete, but not read.
     vault: Vault,
     gateways: PaymentGateways,
+    proofs: SiteProofs,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
+    /// The host of that address, which can be nobody's site; `None` if it is an IP address.
+    own_host: Option<SiteHost>,
 }
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `STAGE` and `PUBLIC_URL`, and the addresses of
-    /// simulated gateways, if any.
+    /// simulated gateways and of a simulated internet, if any.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
+        let public_url = boot.env.public_url()?;
+        let own_host = public_url.parse().ok().and_then(|url: Url| url.host_str()?.parse().ok());
         Ok(Self {
             api: Api::new(boot)?,
             vault: Vault::new(boot)?,
             gateways: PaymentGateways::without_sandbox(boot)?,
-            public_url: boot.env.public_url()?,
+            proofs: SiteProofs::new(boot)?,
+            public_url,
+            own_host,
         })
     }
 
@@ -78,6 +89,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(credentials::routes())
         .merge(refund_tasks::routes())
         .merge(payment_differences::routes())
+        .merge(sites::routes())
         .with_state(state)
 }
 

@@ -4,7 +4,8 @@
 //! a delayed message that asks the gateway (see `domain::outbox::Outbox::AwaitPayment`). A gateway
 //! that does not answer for longer than the queue retries does: its messages end in the dead-letter
 //! queue, and the janitor moves them back until the gateway answers. It also has each day's
-//! payments compared with the gateways', and reminds organisers of what only they can do.
+//! payments compared with the gateways', reminds organisers of what only they can do, and looks whether
+//! their sites are still theirs.
 //!
 //! Every task is bounded and leaves the rest to its next run. Lambda may run a task twice, or two
 //! runs at once.
@@ -13,9 +14,11 @@ mod audit;
 mod erase;
 mod remind;
 mod report;
+mod sites;
 
 use actions::Erasures;
 use boot::{Boot, BootError, Clock, ConfigError};
+use outbound::SiteProofs;
 use queue::{DeadLetters, PaymentMessage, Queue};
 use serde::{Deserialize, Serialize};
 use store::{Fingerprints, Store};
@@ -31,10 +34,12 @@ pub struct State {
     payments: Queue<PaymentMessage>,
     dead_payments: DeadLetters<PaymentMessage>,
     erasures: Erasures,
+    proofs: SiteProofs,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `HASH_SECRET`, `PAYMENTS_QUEUE_URL` and `PAYMENTS_DEAD_LETTERS_URL`.
+    /// Reads `TABLE_NAME`, `HASH_SECRET`, `PAYMENTS_QUEUE_URL`, `PAYMENTS_DEAD_LETTERS_URL` and `STAGE`, and
+    /// the addresses of a simulated internet, if any.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let store = Store::new(boot)?;
         Ok(Self {
@@ -43,6 +48,7 @@ impl State {
             store,
             payments: Queue::new(boot)?,
             dead_payments: DeadLetters::new(boot, "PAYMENTS_DEAD_LETTERS_URL")?,
+            proofs: SiteProofs::new(boot)?,
         })
     }
 }
@@ -61,12 +67,15 @@ pub enum Task {
     Report,
     /// Go on with erasing the data of persons who asked for it.
     Erase,
+    /// Look at the proofs of organisers' sites.
+    Sites,
 }
 
 /// The result of a task.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Number of messages moved back, orders queued for audit, organisers notified, or erasures ended.
+    /// Number of messages moved back, orders queued for audit, organisers notified, erasures ended, or sites
+    /// looked at.
     pub done: usize,
 }
 
@@ -87,6 +96,7 @@ pub async fn handle(state: State, task: Task) -> Result<Report, BootError> {
         Task::Remind => remind::remind(&state).await?,
         Task::Report => report::report(&state).await?,
         Task::Erase => erase::go_on(&state).await?,
+        Task::Sites => sites::look(&state).await?,
     };
     Ok(Report { done })
 }

@@ -56,8 +56,11 @@ async function whatsOn(visit) {
     clearTimeout(wait);
     wait = setTimeout(search, 150, input.value.trim());
   } });
+  // At an organiser's own host, it is the organiser's programme.
+  const site = send("/public/site", { signal: visit.signal }).catch(() => ({}));
   await load(null, visit.signal);
-  return [h("h1", {}, words.programme),
+  const { organizer } = await site;
+  return [h("h1", {}, organizer ? organizer.name : words.programme),
     h("form", { role: "search", onsubmit: event => event.preventDefault() }, h("div", {}, h("label", { for: "search" }, words.search), input)),
     none, list, more];
 }

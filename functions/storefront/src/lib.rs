@@ -11,16 +11,18 @@ mod quotes;
 mod series;
 mod short;
 mod shows;
+mod site;
 
 use std::sync::Arc;
 
 use actions::{Catalog, QuoteKey, Quotes};
 use aide::axum::ApiRouter;
+use axum::extract::FromRef;
 use boot::{Boot, ConfigError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Fingerprints;
-use web::Api;
+use web::{Api, Sites};
 
 /// The function's clients, key and caches, shared by all requests.
 #[derive(Clone)]
@@ -28,6 +30,7 @@ pub struct State {
     api: Api,
     catalog: Catalog,
     quotes: Quotes,
+    sites: Sites,
     quote_key: QuoteKey,
     public_url: Arc<str>,
 }
@@ -39,12 +42,19 @@ impl State {
         let api = Api::new(boot)?;
         let catalog = Catalog::new(&api.store);
         let quotes = Quotes::new(catalog.clone(), Fingerprints::from_env(&boot.env)?);
+        let sites = Sites::new(boot, &api)?;
         let quote_key = QuoteKey::from_env(&boot.env)?;
-        Ok(Self { api, catalog, quotes, quote_key, public_url: boot.env.public_url()? })
+        Ok(Self { api, catalog, quotes, sites, quote_key, public_url: boot.env.public_url()? })
     }
 }
 
 web::has_api!(State);
+
+impl FromRef<State> for Sites {
+    fn from_ref(state: &State) -> Self {
+        state.sites.clone()
+    }
+}
 
 /// The routes of the function.
 pub fn router(state: State) -> ApiRouter {
@@ -56,6 +66,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(plan::routes())
         .merge(quotes::routes())
         .merge(series::routes())
+        .merge(site::routes())
         .with_state(state)
 }
 

@@ -7,11 +7,11 @@ use domain::error::Fields;
 use domain::event::{EventStatus, EventSummary};
 use domain::search::MAX_QUERY_CHARS;
 use domain::text::Line;
-use domain::{Amount, Currency, EventId, Result, SeriesId, Timestamp};
+use domain::{Amount, Currency, EventId, Result, SeriesId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use web::{Answer, Cached, Freshness, Page, Paging, Query, Shared};
+use web::{Answer, Cached, Freshness, Page, Paging, Query, Shared, SiteTenant};
 
 use crate::State;
 use crate::short::ShortShow;
@@ -22,7 +22,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/public/events",
             get_with(list, |op| {
                 op.id("listShows").summary("List upcoming shows").tag("Storefront").description(
-                    "By their start. Shows in all places and of all organisers, unless a filter says otherwise.",
+                    "By their start. Shows in all places and of all organisers, unless a filter says otherwise. At an \
+                     organiser's own host, and for its pages elsewhere, only its shows.",
                 )
             }),
         )
@@ -30,7 +31,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             "/api/v1/shows/available",
             get_with(available, |op| {
                 op.id("listAvailableShows").summary("List upcoming shows in short form").tag("Storefront").description(
-                    "By their start; without postponed and cancelled ones.",
+                    "By their start; without postponed and cancelled ones. At an organiser's own host, only its shows.",
                 )
             }),
         )
@@ -39,7 +40,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             get_with(search, |op| {
                 op.id("searchShows").summary("Search shows while somebody types").tag("Storefront").description(
                     "Finds codes, titles, artists, genres, venues and cities, best first. Accents, typos and the order of words are \
-                     forgiven, and the last word may be incomplete. Postponed and cancelled shows are found, too.",
+                     forgiven, and the last word may be incomplete. Postponed and cancelled shows are found, too. At an organiser's \
+                     own host, only its shows.",
                 )
             }),
         )
@@ -146,6 +148,7 @@ struct Search {
 
 async fn list(
     Shared(state): Shared<State>,
+    site: SiteTenant,
     Query(filters): Query<Filters>,
     paging: Paging,
     freshness: Freshness,
@@ -153,30 +156,32 @@ async fn list(
     filters.check()?;
     let now = state.clock.now();
     let list = state.catalog.shows(now).await?;
-    let mut shows = list.filtered(filters.filter(), now);
+    let mut shows = list.filtered(filters.filter(site.tenant()), now);
     // A search returns shows by how well they fit, but a list is ordered by start.
     shows.sort_by_cached_key(|show| Store::after_show(show));
     let (shows, last) = page(shows, &paging)?;
     let shows = state.catalog.priced(shows, now).await;
     let page = Page::new(shows.iter().map(ShowView::from).collect(), last);
-    Cached::public(&page, LIST_SECONDS, &freshness)
+    Ok(Cached::public(&page, LIST_SECONDS, &freshness)?.by_site())
 }
 
 async fn available(
     Shared(state): Shared<State>,
+    site: SiteTenant,
     paging: Paging,
     freshness: Freshness,
 ) -> Answer<Cached<Page<ShortShow>>> {
     let now = state.clock.now();
     let list = state.catalog.shows(now).await?;
-    let (shows, last) = page(list.available(now).collect(), &paging)?;
+    let (shows, last) = page(list.available(now).filter(|show| is_at(show, &site)).collect(), &paging)?;
     let shows = state.catalog.priced(shows, now).await;
     let shows = shows.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
-    Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)
+    Ok(Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)?.by_site())
 }
 
 async fn search(
     Shared(state): Shared<State>,
+    site: SiteTenant,
     Query(search): Query<Search>,
     freshness: Freshness,
 ) -> Answer<Cached<Found>> {
@@ -186,10 +191,16 @@ async fn search(
         .finish()?;
     let now = state.clock.now();
     let list = state.catalog.shows(now).await?;
-    let found = list.search(&search.q, now).into_iter().take(limit.into());
+    let found = list.search(&search.q, now).into_iter();
+    let found = found.filter(|show| is_at(show, &site)).take(limit.into());
     let found = state.catalog.priced(found, now).await;
     let items = found.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
-    Cached::public(&Found { items }, LIST_SECONDS, &freshness)
+    Ok(Cached::public(&Found { items }, LIST_SECONDS, &freshness)?.by_site())
+}
+
+/// True if the site shows the show: its organiser's only.
+fn is_at(show: &EventSummary, site: &SiteTenant) -> bool {
+    site.tenant().is_none_or(|tenant| show.tenant_id == tenant)
 }
 
 impl Filters {
@@ -205,13 +216,14 @@ impl Filters {
             .finish()
     }
 
-    fn filter(&self) -> ShowFilter<'_> {
+    fn filter(&self, tenant: Option<TenantId>) -> ShowFilter<'_> {
         ShowFilter {
             city: self.city.as_deref(),
             country: self.country.as_deref(),
             genre: self.genre.as_deref(),
             status: self.status,
             query: self.q.as_deref(),
+            tenant,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The demo data of `cargo run`: an organiser with a dozen shows, members and a few tickets; three
-//! more organisers with accounts at simulated payment gateways; users with logins. All of it is
-//! invented.
+//! more organisers with accounts at simulated payment gateways, one of them with a host of its own;
+//! users with logins. All of it is invented.
 //!
 //! It is written through the store, as the functions of the box office would, before any other
 //! program uses the table. This crate must depend on neither the table's layout nor any function.
@@ -15,6 +15,7 @@ mod program;
 mod requests;
 mod sales;
 mod shows;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use program::PROGRAM;
 
 pub use connect::Connection;
 pub use login::{Login, Logins};
+pub use site::{site_host, site_record};
 
 /// The demo data's organisers have the same ids in every data folder, and their items are written
 /// last: where the last of them exists, the demo data is complete.

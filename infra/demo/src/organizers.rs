@@ -1,5 +1,5 @@
 //! Three organisers with accounts at simulations of Mercado Pago, Wompi and PayU. Each has a show
-//! with admissions and one with seats.
+//! with admissions and one with seats; one has a host of its own.
 
 use boot::Vault;
 use domain::access::Role;
@@ -21,6 +21,7 @@ use crate::login::Login;
 use crate::people;
 use crate::program::{GENERAL, PLAIN, on, presale};
 use crate::shows;
+use crate::site::open_site;
 
 /// An organiser with its admin, gateway accounts and shows.
 pub(super) struct DemoOrganizer {
@@ -31,6 +32,8 @@ pub(super) struct DemoOrganizer {
     pub(super) admin: Login,
     pub(super) accounts: &'static [DemoAccount],
     pub(super) program: &'static [DemoShow],
+    /// Whether the demo's own host is this organiser's.
+    pub(super) has_site: bool,
 }
 
 /// An account at a gateway; the first one of an organiser is its first choice.
@@ -73,6 +76,7 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
         ),
         accounts: &[account(0x21, GatewayName::MercadoPago, 990_000_021)],
         program: &[VOLANTINES, SALAR],
+        has_site: true,
     },
     DemoOrganizer {
         id: IN_COLOMBIA,
@@ -87,6 +91,7 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
         ),
         accounts: &[account(0x31, GatewayName::Wompi, 99_031), account(0x32, GatewayName::Payu, 990_032)],
         program: &[PAPAGAYOS, MARIMBA],
+        has_site: false,
     },
     DemoOrganizer {
         id: IN_ARGENTINA,
@@ -101,6 +106,7 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
         ),
         accounts: &[account(0x41, GatewayName::MercadoPago, 990_000_041)],
         program: &[CALESITA, OMBU],
+        has_site: false,
     },
 ];
 
@@ -221,6 +227,9 @@ impl DemoOrganizer {
                     by: (admin.id, self.admin.email),
                 };
                 connection.make(&merchant, store, vault, now).await?;
+            }
+            if self.has_site {
+                open_site(store, self.id, (admin.id, self.admin.email), now).await?;
             }
             Ok(())
         };

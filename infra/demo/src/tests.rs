@@ -138,10 +138,22 @@ async fn the_demo_is_complete() {
     the_house_is_drawn_with_what_is_sold_and_blocked(&house).await;
     everybody_can_sign_in_as_what_they_are(&house).await;
     houses_take_money_through_what_the_gateways_know(&house).await;
+    a_house_has_a_host_of_its_own(&house).await;
     the_community_is_there(&house).await;
     members_have_discounts_here_and_elsewhere(&house).await;
     forty_requests_are_in_all_lists(&house).await;
     house.services.stop().await;
+}
+
+async fn a_house_has_a_host_of_its_own(house: &TestStore) {
+    let host = site_host().parse().expect("a host");
+    let tenant = house.store.site_tenant(&host).await.expect("read").expect("somebody's");
+    let organizer = ORGANIZERS.iter().find(|organizer| organizer.id == tenant).expect("one of the demo");
+    assert!(house.shows().await.iter().any(|show| show.tenant_id == tenant), "it has shows to show");
+    let [site] = &house.store.own_sites(organizer.id).await.expect("listed")[..] else { panic!("one site") };
+    // What the simulated internet has from the start proves it again, when it is looked for.
+    let (name, text) = site_record();
+    assert_eq!((name, site.token.is_in_records(&[text])), (site.host.record_name(), true));
 }
 
 async fn a_dozen_shows_are_listed_and_found(house: &TestStore) {

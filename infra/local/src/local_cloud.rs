@@ -14,7 +14,7 @@ use cloud::api_gateway;
 use cloud::iam::Roles;
 use cloud::lambda::{Lambda, Registry};
 use cloud::mappings::{self, Mappings, NotIdle};
-use cloud::services::{Chaos, REGION, SECRET_ACCESS_KEY, Services, ServicesConfig};
+use cloud::services::{Chaos, Internet, REGION, SECRET_ACCESS_KEY, Services, ServicesConfig};
 use cloud::template::{Function, Stack, Surroundings, Template};
 use demo::Logins;
 use gateways::{GatewayUrls, Gateways, Simulator, sandbox};
@@ -133,6 +133,8 @@ impl Cloud {
             payu: &url_of(&payu)?,
         };
         let mut parameters = parameters(&url, gateway_urls, &secrets);
+        let internet = Internet::parameters(&endpoint);
+        parameters.extend(internet.map(|(name, value)| (name.to_owned(), value)));
         parameters.extend(options.parameters);
         let surroundings = Surroundings { parameters, secrets, endpoint };
         let stack = template.stack(&surroundings).map_err(|error| StartError::Other(error.to_string()))?;
@@ -161,6 +163,8 @@ impl Cloud {
         let logins = match options.seed {
             true => {
                 demo::merchants(&url).into_iter().for_each(|merchant| gateways.admit(merchant));
+                let (name, text) = demo::site_record();
+                services.internet().add_text(&name, &text);
                 let boot = boot_of_all(&environment, &surroundings.endpoint, "seed", &clock)
                     .map_err(while_doing("the demo data"))?;
                 Some(demo::write(&boot).await.map_err(|error| StartError::Other(error.to_string()))?)

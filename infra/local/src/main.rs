@@ -124,6 +124,9 @@ fn welcome(out: &mut impl Write, cloud: &Cloud, chaos: Option<u64>) -> io::Resul
     writeln!(out, "  API          {url}/docs")?;
     writeln!(out, "  Mailbox      {url}/local/mailbox")?;
     writeln!(out, "  AWS          {}", cloud.services().endpoint())?;
+    if let Some((_, port)) = url.rsplit_once(':').filter(|_| cloud.logins().is_some()) {
+        writeln!(out, "  Own host     http://{}:{port}, an organiser's", demo::site_host())?;
+    }
     writeln!(out, "\n  Payments, all of play money. On its page each can be approved, declined, left")?;
     writeln!(out, "  pending and then approved, or paid too late:")?;
     let gateways = cloud.gateways();

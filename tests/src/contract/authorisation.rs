@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 37] = [
+const PUBLIC: [&str; 38] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -27,6 +27,7 @@ const PUBLIC: [&str; 37] = [
     "GET /api/v1/public/organizers/{slug}",
     "GET /api/v1/public/organizers/{slug}/policies/{kind}",
     "GET /api/v1/public/series/{slug}",
+    "GET /api/v1/public/site",
     "GET /api/v1/shows/available",
     "GET /api/v1/shows/search",
     "GET /health",
@@ -297,6 +298,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
     DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes   403        403      404  401        401      401
     DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
+    DELETE /api/v1/tenant/sites/{host}                              401     401     401  403     403         403       403   yes   404        401      401  401        401      401
     DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
     DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
     DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404   404        404      404  401        401      401
@@ -336,6 +338,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
+    GET /api/v1/public/site                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
@@ -360,6 +363,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
+    GET /api/v1/tenant/sites                                        401     401     401  403     403         403       403   yes   yes        401      401  401        401      401
     GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
@@ -371,6 +375,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404   404        404      404  401        401      401
     GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
+    GET /images/{event}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
@@ -441,6 +446,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes   403        403      404  401        401      401
     POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
+    POST /api/v1/tenant/sites                                       401     401     401  403     403         403       403   yes   yes        401      401  401        401      401
+    POST /api/v1/tenant/sites/{host}/verify                         401     401     401  403     403         403       403   yes   404        401      401  401        401      401
     POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401

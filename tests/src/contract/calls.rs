@@ -11,6 +11,7 @@ mod person;
 mod plans;
 mod second_factor;
 mod series;
+mod sites;
 mod templates;
 mod workplaces;
 
@@ -150,6 +151,7 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
     let found = match path.split('/').nth(1).unwrap_or_default() {
         "auth" => auth(world, method, path).await,
         "tenant" if path.starts_with("/tenant/gateways") => gateways::call(world, method, path).await,
+        "tenant" if path.starts_with("/tenant/sites") => sites::call(world, method, path).await,
         "tenant" if operators::PATHS.iter().any(|start| path.starts_with(start)) => {
             operators::call(world, method, path).await
         }

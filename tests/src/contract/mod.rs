@@ -18,5 +18,6 @@ mod reach;
 mod recent;
 mod routes;
 mod seeds;
+mod sites;
 mod texts;
 mod world;

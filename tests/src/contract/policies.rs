@@ -11,9 +11,11 @@ use cloud::template::{Stack, Surroundings, Template};
 use gateways::Faults;
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::Organizer;
 
 use crate::flows::mail_feedback::Unmailed;
-use crate::table::leave_to_person;
+use crate::flows::sites::prove;
+use crate::table::{leave_to_person, table_of};
 
 use super::calls::{call, rightful};
 use super::document::operations;
@@ -313,6 +315,26 @@ async fn behind_the_routes(world: &SampleBoxOffice) {
         app.cloud.run_schedule_now(schedule).await.expect("the janitor runs");
         app.idle().await;
     }
+    lose_site(world).await;
+}
+
+/// Lets a site's proof be missing for as long as it takes to lose the site.
+async fn lose_site(world: &SampleBoxOffice) {
+    let app = &world.app;
+    // Access tokens expired meanwhile.
+    let token = app.sign_in(&world.admin.person.email, Some(&world.admin.tenant)).await.token;
+    let admin = Organizer { token, ..world.admin.clone() };
+    let site = prove(app, &admin, "perdida.example").await;
+    app.cloud.services().internet().remove_texts(&text(&site["record_name"]));
+    for days in [8, 15] {
+        app.clock.advance(Duration::from_secs(days * 24 * 3600));
+        app.cloud.run_schedule_now("Sites").await.expect("the janitor runs");
+        app.idle().await;
+    }
+    assert_eq!(
+        table_of(app, "admin").site_claim(&"perdida.example".parse().expect("a host")).await.expect("read"),
+        None
+    );
 }
 
 /// Uploads four bytes by a signed request.

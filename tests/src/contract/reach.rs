@@ -195,6 +195,7 @@ fn reach(function: &str, store: &BTreeMap<String, StoreFunction>) -> BTreeSet<&'
         ("self.events.get(", "priced_event"),
         ("web::Api", "warm"),
         ("Api::new", "warm"),
+        ("Sites::new", "site_tenant"),
     ] {
         assert!(store.contains_key(call), "the store has no function `{call}`");
         if code.contains(part) {

@@ -31,6 +31,7 @@ mod second_factor;
 mod series;
 mod settlement;
 mod shows;
+pub(crate) mod sites;
 mod staff;
 mod storefront;
 mod supervision;

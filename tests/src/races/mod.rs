@@ -18,6 +18,7 @@ mod person;
 mod plans;
 mod second_factor;
 mod settlement;
+mod sites;
 mod slugs;
 mod staff;
 mod vouchers;

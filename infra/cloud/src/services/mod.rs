@@ -1,6 +1,6 @@
 //! The AWS services of the local cloud, on one loopback address: DynamoDB with
 //! its streams, SQS, SES v2, SNS, S3 and Secrets Manager, for the unchanged AWS SDK
-//! clients.
+//! clients. What functions see of the rest of the internet is there, too.
 //!
 //! They share a [`Meter`] that counts what DynamoDB calls cost and a [`Chaos`]
 //! that makes them misbehave. The event source mappings of the local cloud work
@@ -12,6 +12,7 @@ mod chaos;
 mod dynamodb;
 mod guard;
 mod inside;
+mod internet;
 pub(crate) mod life;
 mod mailbox;
 mod meter;
@@ -44,6 +45,7 @@ use tokio::task::JoinHandle;
 pub use self::chaos::{Ambush, Chaos, Crash, FaultRates, Halt, Mishap, Rendezvous, Spot};
 pub use self::dynamodb::{Checkpoint, Dynamodb, checkpoint};
 pub use self::guard::{Call, Denied, Guard};
+pub use self::internet::{Internet, WebPage};
 pub use self::mailbox::{Attachment, MOST_MAILS, Mail, MailOutcome, Mailbox};
 pub use self::meter::{Meter, Reading, Usage};
 use self::reply::Reply;
@@ -122,6 +124,7 @@ struct Parts {
     sns: Sns,
     s3: S3,
     secrets: SecretsManager,
+    internet: Internet,
     gate: guard::Gate,
 }
 
@@ -156,6 +159,7 @@ impl Services {
                     sns,
                     s3: S3::open(file("objects"), SECRET_ACCESS_KEY, clock.clone())?,
                     secrets: SecretsManager::open(file("secretsmanager.json"), chaos, clock)?,
+                    internet: Internet::default(),
                     gate: guard::Gate::default(),
                 };
                 Ok::<_, ServicesError>((parts, mailbox))
@@ -247,6 +251,11 @@ impl Services {
         &self.parts.s3
     }
 
+    /// What other hosts and DNS say.
+    pub fn internet(&self) -> &Internet {
+        &self.parts.internet
+    }
+
     /// Tells SES its configuration sets.
     pub fn set_configuration_sets(&self, sets: Vec<ConfigurationSet>) {
         self.parts.events.set(sets);
@@ -304,6 +313,9 @@ async fn answer(parts: &Parts, request: Request) -> Response {
         "AmazonSQS" => (Service::Sqs, 8 * sqs::MOST_BYTES),
         "secretsmanager" => (Service::Secrets, secretsmanager::MOST_BYTES),
         "" if request.uri().path().starts_with("/v2/email/") => (Service::Ses, 2 * ses::MOST_BYTES),
+        "" if request.uri().path().starts_with(internet::PREFIX) => {
+            return parts.internet.answer(request).await;
+        }
         "" => {
             if let Some(answer) = parts.sns.answer(request.uri().path(), request.uri().query()) {
                 return answer;

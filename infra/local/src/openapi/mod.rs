@@ -21,7 +21,7 @@ use crate::functions::routers;
 use crate::local_cloud::{credentials, parameters};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 20] = [
+const TAGS: [(&str, &str); 21] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -50,6 +50,7 @@ const TAGS: [(&str, &str); 20] = [
         "Supervision",
         "People decide about discount requests, word the mails and send them; templates, figures, the audit log.",
     ),
+    ("Sites", "Hosts of an organiser's own, at which buyers see only its shows."),
     ("Webhooks", "What payment gateways and the mail service tell us. Not for people."),
     ("Site", "Health, and where to read on."),
 ];
