@@ -1,6 +1,5 @@
 //! Calls, and who may make them.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use axum::Json;
