@@ -411,6 +411,7 @@ async fn promotion(world: &SampleBoxOffice, method: &str, path: &str) -> Option<
 fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let call = Call::new(DataOwner::Everybody);
     Some(match (method, path) {
+        ("GET", "/public/site") => call,
         ("GET", "/public/events") => call.query("limit=2&city=bogota&status=published"),
         ("GET", "/public/events/{slug}" | "/public/events/{slug}/areas") => call.at("slug", &world.show.slug),
         ("GET", "/public/events/{slug}/plan") => call.at("slug", &world.seated.slug),
