@@ -26,6 +26,7 @@ mod views;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
@@ -115,10 +116,11 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
         .route("/v1/payments/{id}/refunds/{refund}", get(refund::read))
         .route("/merchant_orders/{id}", get(api::order))
         .route("/v1/chargebacks/{id}", get(api::dispute))
-        .with_state(Wire { service: Arc::clone(service), accounts })
+        .with_state(Wire { service: Arc::clone(service), accounts, made: Arc::default() })
 }
 
-/// The name under which a purchase keeps the end that was asked for its vouchers.
+/// The name under which a purchase keeps the end of its vouchers, if they have one of their own. Whether
+/// the end of a preference also ends its vouchers is not documented: of every second it does.
 const VOUCHER_END: &str = "voucher_end";
 
 /// The name under which a purchase keeps the address of its page.
@@ -146,11 +148,9 @@ impl Protocol for MercadoPago {
     }
 
     fn rules(&self) -> Rules {
-        // Whether the end of a preference also ends its vouchers is not documented: of every second it
-        // does.
         let cash_end = |purchase: &Purchase, _, _| {
             let own: Option<Timestamp> = purchase.details.get(VOUCHER_END).and_then(|end| end.parse().ok());
-            if own.is_some() && purchase.number.is_multiple_of(2) { own } else { purchase.expires_at }
+            own.or(purchase.expires_at)
         };
         let by_hand = |_: &Attempt, _, _| Origin::Merchant;
         Rules { closes: true, disputes: Disputes::Staged, cash_end, by_hand }
@@ -235,4 +235,6 @@ fn written(time: Timestamp) -> String {
 struct Wire {
     service: Arc<Service>,
     accounts: Accounts<Account>,
+    /// Counts the preferences that were made.
+    made: Arc<AtomicU64>,
 }

@@ -1,6 +1,7 @@
 //! Making preferences.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -134,6 +135,9 @@ pub(super) async fn create(
             return Err(Failure::invalid("expiration_date_to must be in the future"));
         }
         let mut purchase = wanted.purchase(&account, number, now)?;
+        if wire.made.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+            purchase.details.remove(VOUCHER_END);
+        }
         purchase.details.insert(PAGE.to_owned(), format!("{}/pay/{}", wire.service.url, purchase.id));
         purchase.details.insert(GIVEN.to_owned(), text.to_owned());
         Ok(purchase)
@@ -177,8 +181,12 @@ pub(super) async fn change(
         let wanted: NewPreference = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
         let made = wanted.purchase(&account, purchase.number, purchase.created_at)?;
         let page = purchase.details.get(PAGE).cloned().unwrap_or_default();
+        let has_own_end = purchase.details.contains_key(VOUCHER_END);
         *purchase = Purchase { id: purchase.id.clone(), attempts: purchase.attempts.clone(), ..made };
         purchase.details.insert(PAGE.to_owned(), page);
+        if !has_own_end {
+            purchase.details.remove(VOUCHER_END);
+        }
         purchase.details.insert(GIVEN.to_owned(), text);
         Ok::<_, Failure>((purchase.clone(), None))
     })?;

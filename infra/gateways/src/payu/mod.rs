@@ -96,8 +96,11 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
         .route(wire::FORM, post(form::open))
         .route(wire::REPORTS, post(query::answer))
         .route(wire::PAYMENTS, post(refund::answer))
-        .with_state(Wire { service: Arc::clone(service), accounts })
+        .with_state(Wire { service: Arc::clone(service), accounts, made: Arc::default() })
 }
+
+/// The name under which an order keeps that questions tell of its vouchers.
+const TELLS: &str = "tells";
 
 struct Payu {
     accounts: Accounts<Account>,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -23,6 +24,8 @@ pub(super) const PAYMENTS: &str = "/payments-api/4.0/service.cgi";
 pub(super) struct Wire {
     pub(super) service: Arc<Service>,
     pub(super) accounts: Accounts<Account>,
+    /// Counts the orders that were made.
+    pub(super) made: Arc<AtomicU64>,
 }
 
 /// What every request of the APIs has.

@@ -1,5 +1,7 @@
 //! The pages for people, and the control addresses for scripts.
 
+use domain::Timestamp;
+use payments::MethodKind;
 use reqwest::header::{ACCEPT_LANGUAGE, LOCATION};
 use serde_json::{Value, json};
 
@@ -223,4 +225,74 @@ async fn what_is_asked_for_has_a_name() {
     let attempt = bench.simulator.act(&purchase.id, Action::Decide(Method::Card, Status::Expired));
     assert_eq!(attempt.expect("by its page").status, Status::Expired);
     assert_eq!(bench.status(&id).await, PaymentStatus::Expired);
+}
+
+/// The time until which a voucher is asked to be good.
+fn tomorrow<G: PaymentGateway>(bench: &Bench<G>) -> CreatePayment {
+    let cash_until = Some(bench.clock.now() + jiff::SignedDuration::from_hours(22));
+    CreatePayment { cash_until, ..bench.order("r") }
+}
+
+/// A person gets a voucher, and pays it at the counter, the next morning, or never. Returns what the
+/// client read of it.
+async fn a_person_pays_in_cash<G: PaymentGateway>(bench: Bench<G>, button: &str) -> PaymentReport {
+    let page = bench.visit(&tomorrow(&bench)).await.expect("a page");
+    bench.press(&page, "begin?method=cash").await;
+    let (_, html) = bench.get(&page).await;
+    assert_eq!(buttons(&html)[..3], ["approve", "tomorrow", "expire"], "{html}");
+    assert!(
+        html.contains("Pagar en el mostrador") && html.contains("Se paga en efectivo hasta el"),
+        "{html}"
+    );
+    let read = async || bench.client.payments_of("r").await.expect("listed").remove(0);
+    let pending = read().await;
+    assert_eq!((pending.status, pending.method), (PaymentStatus::Pending, Some(MethodKind::Cash)));
+    bench.press(&page, button).await;
+    let (before, after) = match button {
+        "approve" => (PaymentStatus::Approved, PaymentStatus::Approved),
+        "tomorrow" => (PaymentStatus::Pending, PaymentStatus::Approved),
+        _ => (PaymentStatus::Expired, PaymentStatus::Expired),
+    };
+    // At Wompi, what nobody paid is an error like others.
+    let is = |status, expected| {
+        status == expected || (expected, status) == (PaymentStatus::Expired, PaymentStatus::Declined)
+    };
+    assert!(is(read().await.status, before), "{:?}", read().await);
+    bench.seconds_pass(20 * 3600);
+    assert!(is(read().await.status, after), "{:?}", read().await);
+    pending
+}
+
+#[tokio::test]
+async fn a_person_pays_at_the_counter_of_each_gateway() {
+    for button in ["approve", "tomorrow", "expire"] {
+        let told = a_person_pays_in_cash(mercado_pago_bench(Wanted::default()).await, button).await;
+        let due = told.due.expect("Mercado Pago tells of its vouchers");
+        assert!(due.by.is_some() && due.voucher_url.is_some_and(|url| url.contains("/pay/")), "{button}");
+        a_person_pays_in_cash(wompi_bench(Wanted::default()).await, button).await;
+        a_person_pays_in_cash(payu_bench(Wanted::default()).await, button).await;
+    }
+}
+
+/// Two vouchers of Mercado Pago or PayU, whose documentation leaves open what they tell.
+async fn two_vouchers<G: PaymentGateway>(bench: Bench<G>) -> Vec<Option<Timestamp>> {
+    let mut told = Vec::new();
+    for reference in ["a", "b"] {
+        let order = CreatePayment { reference: reference.to_owned(), ..tomorrow(&bench) };
+        bench.visit(&order).await.expect("a page");
+        let payment = bench.simulator.act(reference, Action::Begin(Method::Cash)).expect("begun").payment_id;
+        told.push(bench.report(&payment).await.due.and_then(|due| due.by));
+    }
+    told
+}
+
+#[tokio::test]
+async fn what_is_not_documented_of_vouchers_comes_both_ways() {
+    let bench = mercado_pago_bench(Wanted::default()).await;
+    let page_ends = bench.order("r").expires_at;
+    let ends = two_vouchers(bench).await;
+    let with_page = ends.iter().flatten().filter(|end| **end <= page_ends);
+    assert_eq!((ends.iter().flatten().count(), with_page.count()), (2, 1), "{ends:?}");
+    let told = two_vouchers(payu_bench(Wanted::default()).await).await;
+    assert_eq!(told.iter().flatten().count(), 1, "{told:?}");
 }
