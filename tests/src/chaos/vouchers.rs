@@ -50,11 +50,10 @@ impl Buyer {
             }
             // Never.
             70..82 => self.act(&page, Action::Begin(Method::Cash)),
-            // Twice: a voucher, and a card on the same page or another.
+            // Twice: a voucher, and a card in another window of the page.
             82..90 => {
                 let at = within(&mut self.caller.rng, 0..20);
                 self.act(&page, cash(at));
-                self.pay(&page);
                 let soon = now + Duration::from_secs(20);
                 self.act(&page, Action::BeginThen(Method::Card, Status::Approved, soon));
             }
@@ -130,7 +129,8 @@ async fn storm(gateway: GatewayName, country: Country) {
     for happened in
         ["paid", "never paid", "paid more than once", "given back", "paid in cash", "paid hours later"]
     {
-        assert!(books.counts.contains_key(happened), "{happened}: {:?}", books.counts);
+        let count = books.counts.get(happened).copied().unwrap_or_default();
+        assert!(count > 0, "{happened}: {:?}", books.counts);
     }
     world.close().await;
 }

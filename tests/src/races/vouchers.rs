@@ -138,13 +138,13 @@ async fn without_the_guard_places_are_sold_twice_at_the_due_second() {
 async fn cancelled_meanwhile(spot: &str, rates: FaultRates) -> Vec<String> {
     let house = Fixture::open(GatewayName::Sandbox).await;
     let (purchase, page) = house.begin(2).await;
+    house.app.chaos.set(rates);
     let halt = house.app.chaos.halt(Spot::at(spot).by("settler"));
     house.act(&page, Action::Begin(Method::Cash));
     house.come_back(&purchase).await;
     halt.reached().await;
     let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
     let cancelled = house.app.delete(path).token(&house.ana.token).ok().await;
-    house.app.chaos.set(rates);
     drop(halt);
     house.app.idle().await;
     house.app.chaos.set(FaultRates::default());
@@ -250,13 +250,13 @@ impl Fixture {
 async fn two_vouchers(spot: &str, rates: FaultRates) -> Vec<String> {
     let house = Fixture::open(GatewayName::MercadoPago).await;
     let (purchase, [first, second]) = house.two_pages().await;
+    house.app.chaos.set(rates);
     let halt = house.app.chaos.halt(Spot::at(spot).by("settler"));
     // Mercado Pago tells of each voucher twice.
     house.act(&first, Action::Begin(Method::Cash));
     halt.reached().await;
     house.act(&second, Action::Begin(Method::Cash));
     house.both_noted(&purchase).await;
-    house.app.chaos.set(rates);
     drop(halt);
     house.app.idle().await;
     house.app.chaos.set(FaultRates::default());

@@ -56,7 +56,7 @@ impl Order {
                 Settlement::Nothing
             }
             (Some(PaymentState::Pending | PaymentState::Declined), PaymentStatus::Pending)
-                if !self.status.has_outcome() =>
+                if !self.status.has_outcome() && payment.is_some_and(|known| !known.closed) =>
             {
                 Settlement::Process
             }
