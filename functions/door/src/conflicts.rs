@@ -1,7 +1,7 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::late_entry::{ConflictKind, LateEntry};
-use domain::{DeviceId, OrderId, TicketId, Timestamp, UserId};
+use domain::{DeviceId, OrderId, TicketId, Timestamp, UserId, VoucherId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, Scan};
@@ -15,7 +15,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
         get_with(list, |op| {
             op.id("listDoorConflicts").tag("Door").summary("Entries that contradict their tickets").description(
                 "A scanner without the network lets people in and reports it later. Entries of tickets that \
-                 were refunded, handed on or used by another scan are listed here by their time, at most a \
+                 were refunded, handed on or used by another scan, and of vouchers, are listed here by their time, at most a \
                  thousand: what to do about them, and about money that went back, is the organiser's decision.",
             )
             .refuses(["event_not_found"])
@@ -27,8 +27,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct ConflictView {
-    /// The ticket's id.
-    ticket_id: TicketId,
+    /// The ticket's id. Absent for a voucher.
+    ticket_id: Option<TicketId>,
+    /// The voucher's id: its product was handed out. Absent for a ticket.
+    voucher_id: Option<VoucherId>,
     /// The order's id.
     order_id: Option<OrderId>,
     /// What the entry contradicts: a refund, a transfer or another entry.
@@ -47,11 +49,12 @@ struct ConflictView {
 
 impl From<Conflict> for ConflictView {
     fn from(conflict: Conflict) -> Self {
-        let Conflict { ticket, scan: Scan { by, device, at, .. }, late } = conflict;
+        let Conflict { part, scan: Scan { by, device, at, .. }, late } = conflict;
         let LateEntry { kind, since, was_valid, .. } = late;
         Self {
-            ticket_id: ticket,
-            order_id: ticket.order().map(|(order, _)| order),
+            ticket_id: part.ticket(),
+            voucher_id: part.voucher(),
+            order_id: part.order().map(|(order, _)| order),
             kind,
             entered_at: at,
             since,

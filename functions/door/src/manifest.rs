@@ -1,7 +1,10 @@
 use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
-use domain::ticket::AreaTag;
-use domain::{AreaId, Error, EventId, Language, TicketId, Timestamp};
+use domain::product::unit_name;
+use domain::ticket::{AreaTag, VariantTag};
+use domain::{
+    AreaId, Error, EventId, Language, OrderPart, ProductId, TicketId, Timestamp, VariantId, VoucherId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Gate, GateCursor, StoredEvent};
@@ -15,7 +18,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         get_with(show, |op| {
             op.id("showManifest").tag("Door").summary("What a scanner needs without the network").description(
                 "The keys with which it verifies codes, the areas that codes name, and every ticket that is \
-                 not simply valid: a genuine code whose ticket is not in `gates` admits. Read all pages; \
+                 not simply valid: a genuine code whose ticket is not in `gates` admits. Codes that begin with \
+                 `TP1:` are vouchers, in `voucher_gates`: they admit nobody. Read all pages; \
                  `If-None-Match` makes looking again cheap.",
             )
             .refuses(["event_not_found", "refused_fields"])
@@ -39,8 +43,12 @@ struct Manifest {
     public_keys: Vec<String>,
     /// All areas of the event.
     areas: Vec<DoorArea>,
+    /// The variants of the event's own products. A code says itself what is handed out for it.
+    products: Vec<DoorProduct>,
     /// A page of the tickets that were used, refunded, or got another code.
     gates: Vec<DoorGate>,
+    /// The vouchers of the page that were handed out or refunded.
+    voucher_gates: Vec<VoucherGate>,
     /// Send it as `cursor` to get the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -95,15 +103,45 @@ struct DoorGate {
     revoked_at: Option<Timestamp>,
 }
 
-impl From<Gate> for DoorGate {
-    fn from(gate: Gate) -> Self {
-        Self {
-            ticket_id: gate.ticket,
-            serial: gate.serial,
-            used_at: gate.used_at,
-            revoked_at: gate.revoked_at,
+/// A variant of a product and its tag in codes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoorProduct {
+    /// The product's id.
+    product_id: ProductId,
+    /// The variant's id.
+    variant_id: VariantId,
+    /// The tag that stands for the variant in a code: four bytes as 8 hexadecimal digits.
+    tag: String,
+    /// The name of a unit.
+    name: String,
+}
+
+/// A voucher that was handed out or refunded.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+struct VoucherGate {
+    /// The voucher's id.
+    voucher_id: VoucherId,
+    /// When its product was handed out; absent if it was not.
+    used_at: Option<Timestamp>,
+    /// When it was refunded or voided; absent if it was not.
+    revoked_at: Option<Timestamp>,
+}
+
+/// The gates of tickets, and those of vouchers.
+fn sorted(page: Vec<Gate>) -> (Vec<DoorGate>, Vec<VoucherGate>) {
+    let (mut gates, mut vouchers) = (Vec::with_capacity(page.len()), Vec::new());
+    for Gate { part, used_at, revoked_at, serial } in page {
+        match part {
+            OrderPart::Ticket(ticket_id) => {
+                gates.push(DoorGate { ticket_id, serial, used_at, revoked_at });
+            }
+            OrderPart::Voucher(voucher_id) => {
+                vouchers.push(VoucherGate { voucher_id, used_at, revoked_at });
+            }
         }
     }
+    (gates, vouchers)
 }
 
 impl From<&StoredEvent> for DoorEvent {
@@ -139,11 +177,22 @@ async fn show(
         name: area.area_name.clone(),
         admits: area.unit_capacity,
     });
+    let products = sheet.products.iter().flat_map(|priced| {
+        priced.variants.iter().map(|variant| DoorProduct {
+            product_id: priced.product.id,
+            variant_id: variant.id,
+            tag: VariantTag::of(variant.id).to_hex(),
+            name: unit_name(&priced.product.name, &variant.name),
+        })
+    });
+    let (gates, voucher_gates) = sorted(gates);
     let manifest = Manifest {
         event: DoorEvent::from(&*sheet),
         public_keys: state.public_keys.iter().map(ToString::to_string).collect(),
         areas: areas.collect(),
-        gates: gates.into_iter().map(DoorGate::from).collect(),
+        products: products.collect(),
+        gates,
+        voucher_gates,
         next_cursor: next.map(|cursor| cursor.to_string()),
     };
     Cached::private(&manifest, &freshness)

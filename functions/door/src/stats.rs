@@ -53,9 +53,13 @@ struct Stats {
     revoked: u32,
     /// Tickets with a newer code than their first: they changed hands.
     transferred: u32,
-    /// Late reported entries that contradict what happened to their tickets; see
+    /// Late reported entries that contradict what happened to their tickets or vouchers; see
     /// `/door/events/{id}/conflicts`.
     conflicts: usize,
+    /// Vouchers whose product was handed out.
+    handed_out: u32,
+    /// Vouchers that were refunded or voided.
+    vouchers_revoked: u32,
     /// When the latest entry was scanned.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_scan_at: Option<Timestamp>,
@@ -93,6 +97,8 @@ async fn show(
         revoked: numbers.gates.revoked,
         transferred: numbers.gates.reissued,
         conflicts: numbers.gates.conflicts,
+        handed_out: numbers.gates.handed_out,
+        vouchers_revoked: numbers.gates.vouchers_revoked,
         last_scan_at: numbers.gates.last_at,
         by_minute: minutes
             .filter_map(|(minute, admitted)| {

@@ -3,8 +3,7 @@ use std::collections::BTreeMap;
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::error::Fields;
-use domain::ticket::TicketCode;
-use domain::{DeviceId, EventId, Moment, Result, TicketId};
+use domain::{DeviceId, EventId, Moment, OrderPart, Result, VariantId};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -14,8 +13,8 @@ use web::{Answer, Door, Json, Refuses, Shared};
 
 use crate::State;
 use crate::devices::DeviceSecret;
-use crate::judge::{Verdict, judge_late, read};
-use crate::validate::{check_code, check_nonce, clamp_scan_time};
+use crate::judge::{Accepted, Code, CodeKind, Verdict, judge_late, read, tickets_only};
+use crate::validate::{check_accepted, check_code, check_nonce, clamp_scan_time};
 
 /// The most scans of one request.
 const MAX_SCANS: usize = 200;
@@ -48,6 +47,14 @@ struct SyncRequest {
     /// The paired scanner's id; its secret comes in the header `X-Device-Secret`.
     #[serde(default)]
     device_id: Option<DeviceId>,
+    /// The kinds of codes that the scanner takes: `ticket` if missing. At a bar, `voucher`.
+    #[serde(default = "tickets_only")]
+    #[schemars(length(min = 1, max = 2), extend("uniqueItems" = true))]
+    accepts: Vec<CodeKind>,
+    /// The ids of the only variants of products that are handed out there. If missing, all.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    variants: Option<Vec<VariantId>>,
     /// The scanner's clock as it sends this. The difference from the server's clock corrects the
     /// times of the scans.
     #[serde(default)]
@@ -72,7 +79,7 @@ struct OfflineScan {
     /// When the scan was made. Later than now counts as now, earlier than the event's creation as
     /// that.
     scanned_at: Moment,
-    /// Whether the scanner let the holder in. If absent: yes, unless the same scanner already
+    /// Whether the scanner let the holder in, or the product was handed out. If absent: yes, unless the same scanner already
     /// reported an entry with this ticket.
     #[serde(default)]
     admitted: Option<bool>,
@@ -110,6 +117,7 @@ async fn sync(
     secret.check(&state, door.tenant, request.device_id).await?;
     let now = state.clock.now();
     let session = request.device_id.is_none().then_some(door.claims.session);
+    let accepted = Accepted { kinds: &request.accepts, variants: request.variants.as_deref() };
     let slow = request.sent_at.map_or(SignedDuration::ZERO, |sent_at| now.duration_since(sent_at.time()));
     let scans: Vec<Reported> = request
         .scans
@@ -119,7 +127,7 @@ async fn sync(
             let said = said_at.saturating_add(slow).unwrap_or(said_at);
             let at = clamp_scan_time(Some(said), sheet.event.created_at, now);
             Reported {
-                code: read(&state, &sheet.event, &scan.code),
+                code: read(&state, &sheet.event, &scan.code, accepted),
                 scan: Scan { nonce: scan.nonce, by: door.user, device: request.device_id, session, at },
                 let_in: scan.admitted,
             }
@@ -142,6 +150,7 @@ async fn sync(
 
 fn check(request: &SyncRequest) -> Result<()> {
     let mut fields = Fields::new();
+    check_accepted(&mut fields, &request.accepts, request.variants.as_deref());
     fields.check(
         (1..=MAX_SCANS).contains(&request.scans.len()),
         "/scans",
@@ -158,19 +167,19 @@ fn check(request: &SyncRequest) -> Result<()> {
 #[derive(Debug)]
 struct Reported {
     /// The code, or the verdict that refuses it: it is no genuine code of this event.
-    code: std::result::Result<TicketCode, Box<Verdict>>,
+    code: std::result::Result<Code, Box<Verdict>>,
     scan: Scan,
     let_in: Option<bool>,
 }
 
-/// The scans' indexes, grouped by ticket and sorted by time in each group: of two scans of one
+/// The scans' indexes, grouped by ticket or voucher and sorted by time in each group: of two scans of one
 /// ticket, the one made first must win. Grouped by ticket, not by text: the texts of one ticket's
 /// codes differ by reader and by holder.
 fn group_by_ticket(scans: &[Reported]) -> Vec<Vec<usize>> {
-    let (mut turns, mut others) = (BTreeMap::<TicketId, Vec<usize>>::new(), Vec::new());
+    let (mut turns, mut others) = (BTreeMap::<OrderPart, Vec<usize>>::new(), Vec::new());
     for (place, reported) in scans.iter().enumerate() {
         match &reported.code {
-            Ok(code) => turns.entry(code.ticket).or_default().push(place),
+            Ok(code) => turns.entry(code.part()).or_default().push(place),
             Err(_) => others.push(vec![place]),
         }
     }
@@ -201,7 +210,7 @@ async fn judge_group(
 #[cfg(test)]
 mod tests {
     use domain::testing::at;
-    use domain::ticket::AreaTag;
+    use domain::ticket::{AreaTag, TicketCode};
     use domain::{AreaId, OrderId, QuoteId, UserId};
 
     use super::*;
@@ -211,13 +220,13 @@ mod tests {
         let user = UserId::generate(at(0));
         let order = OrderId::of_quote(QuoteId::generate(at(0)), user);
         let scan = |ticket: u8, serial, second| Reported {
-            code: Ok(TicketCode {
+            code: Ok(Code::Ticket(TicketCode {
                 event: EventId::generate(at(0)),
                 ticket: order.ticket(ticket),
                 serial,
                 area: AreaTag::of(AreaId::generate(at(0))),
                 seat: None,
-            }),
+            })),
             scan: Scan { nonce: String::new(), by: user, device: None, session: None, at: at(second) },
             let_in: None,
         };

@@ -3,7 +3,7 @@ use aide::axum::routing::post_with;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::error::Fields;
-use domain::{DeviceId, Error, EventId, Moment, Result, Timestamp};
+use domain::{DeviceId, Error, EventId, Moment, Result, Timestamp, VariantId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Scan;
@@ -11,20 +11,24 @@ use web::{Answer, Door, Json, Refuses, Shared};
 
 use crate::State;
 use crate::devices::DeviceSecret;
-use crate::judge::{Verdict, judge, read};
+use crate::judge::{Accepted, CodeKind, Verdict, judge, read, tickets_only};
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/qr/validate",
         post_with(validate, |op| {
-            op.id("validateCode").tag("Door").summary("Check a ticket and let its holder in").description(
+            op.id("validateCode").tag("Door").summary("Check a ticket or voucher and use it up").description(
                 "Every code that was judged gets a 200, with `result` to go by. The first scan of a valid \
-                 ticket admits and uses it up.",
+                 ticket admits and uses it up; at a bar, that of a voucher hands its product out, once. What a \
+                 scanner does not take (`accepts`, `variants`) is refused as `wrong_kind`, and stays good.",
             )
             .refuses(["device_not_paired", "event_not_found"])
         }),
     )
 }
+
+/// The most variants that one scanner names.
+const MAX_VARIANTS: usize = 100;
 
 /// A scan at the door.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -45,6 +49,14 @@ struct ValidateRequest {
     /// The paired scanner's id; its secret comes in the header `X-Device-Secret`.
     #[serde(default)]
     device_id: Option<DeviceId>,
+    /// The kinds of codes that are taken there: `ticket` if missing. At a bar, `voucher`.
+    #[serde(default = "tickets_only")]
+    #[schemars(length(min = 1, max = 2), extend("uniqueItems" = true))]
+    accepts: Vec<CodeKind>,
+    /// The ids of the only variants of products that are handed out there. If missing, all.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 100))]
+    variants: Option<Vec<VariantId>>,
     /// When it was scanned, if not now. Later than now counts as now. It does not change whether
     /// the holder may enter; report past entries to `/door/sync`.
     #[serde(default)]
@@ -59,6 +71,7 @@ async fn validate(
 ) -> Answer<Json<Verdict>> {
     let mut fields = Fields::new();
     check_code(&mut fields, "/code", &request.code);
+    check_accepted(&mut fields, &request.accepts, request.variants.as_deref());
     if let Some(nonce) = &request.nonce {
         check_nonce(&mut fields, "/nonce", nonce);
     }
@@ -73,7 +86,8 @@ async fn validate(
         session: request.device_id.is_none().then_some(door.claims.session),
         at: clamp_scan_time(request.scanned_at.map(Moment::time), sheet.event.created_at, now),
     };
-    Ok(Json(match read(&state, &sheet.event, &request.code) {
+    let accepted = Accepted { kinds: &request.accepts, variants: request.variants.as_deref() };
+    Ok(Json(match read(&state, &sheet.event, &request.code, accepted) {
         Ok(code) => judge(&state, &sheet, code, &scan).await?,
         Err(verdict) => *verdict,
     }))
@@ -82,6 +96,13 @@ async fn validate(
 pub(crate) fn check_code(fields: &mut Fields, pointer: &str, code: &str) {
     // The first 1000 bytes are enough: a ticket's code has fewer than 300.
     fields.check((1..=1000).contains(&code.len()), pointer, "Must have between 1 and 1000 bytes.");
+}
+
+pub(crate) fn check_accepted(fields: &mut Fields, kinds: &[CodeKind], variants: Option<&[VariantId]>) {
+    let valid = matches!(kinds, [_]) || matches!(kinds, [one, other] if one != other);
+    fields.check(valid, "/accepts", "Must name `ticket`, `voucher` or both.");
+    let valid = variants.is_none_or(|variants| (1..=MAX_VARIANTS).contains(&variants.len()));
+    fields.check(valid, "/variants", format!("Must have between 1 and {MAX_VARIANTS} variants."));
 }
 
 pub(crate) fn check_nonce(fields: &mut Fields, pointer: &str, nonce: &str) {

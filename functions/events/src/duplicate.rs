@@ -6,12 +6,14 @@ use domain::error::Fields;
 use domain::event::{Area, Event, EventStatus, Move, PricedEvent};
 use domain::moment::check_zone;
 use domain::pricing::SaleStage;
+use domain::product::{PricedProduct, Product, Variant, find_variant};
 use domain::text::Line;
-use domain::{AreaId, EventId, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp};
+use domain::{
+    AreaId, EventId, Moment, ProductId, RequestId, Result, SaleStageId, TenantId, Timestamp, VariantId,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Once;
-use uuid::Uuid;
 use web::{Answer, Created, EventPath, IdempotencyKey, Json, Organizer, Path, Refuses, Shared};
 
 use crate::view::EventView;
@@ -22,8 +24,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
         "/api/v1/events/{id}/duplicate",
         post_with(duplicate, |op| {
             op.id("duplicateEvent").summary("Duplicate an event").tag("Events").description(
-                "Creates a draft with the same areas, seats, prices, stages, pictures and discounts for members. \
-                 Everything is unsold and no discount given, no seat is blocked. Doors and end move with the start, \
+                "Creates a draft with the same areas, seats, prices, stages, products, pictures and discounts for \
+                 members. Everything is unsold and no discount given, no seat is blocked. Doors and end move with the start, \
                  stages and the closing of transfers by as many days: all keep their time on the venue's clocks, also where these change \
                  between the days. The internal code stays with the original. A copy of a date of a series is another date of it.",
             )
@@ -83,6 +85,12 @@ impl State {
             self.store.create_places(area).await?;
             self.store.create_area(area, now).await?;
         }
+        for priced in &copy.products {
+            for variant in &priced.variants {
+                self.store.create_stock(variant).await?;
+            }
+            self.store.create_product(priced, now).await?;
+        }
         for stage in &copy.stages {
             self.store.create_quota(stage).await?;
             self.store.create_sale_stage(stage, copy.event.currency, now).await?;
@@ -92,7 +100,7 @@ impl State {
     }
 }
 
-/// The new event with its areas and stages. The ids are derived from `id`, so that a retry
+/// The new event with its areas, stages and products. The ids are derived from `id`, so that a retry
 /// creates the same items.
 fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestamp) -> PricedEvent {
     let event_id = EventId::from_uuid(id.uuid());
@@ -114,7 +122,7 @@ fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestam
     };
     let area_ids: Vec<(AreaId, AreaId)> = (0..)
         .zip(&original.areas)
-        .map(|(index, area)| (area.id, AreaId::from_uuid(nth(id, index))))
+        .map(|(index, area)| (area.id, AreaId::from_uuid(id.nth(index).uuid())))
         .collect();
     let new_area = |old: AreaId| area_ids.iter().find(|(id, _)| *id == old).map(|(_, new)| *new);
     let areas = original.areas.iter().zip(&area_ids).map(|(area, (_, id))| Area {
@@ -123,6 +131,12 @@ fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestam
         version: 1,
         ..area.clone()
     });
+    // What is sold at all events is not copied, and keeps its id.
+    let new_variant = |old: VariantId| match find_variant(&original.products, old) {
+        Some(_) => old.copied_by(id),
+        None => old,
+    };
+    let products = products(original, event_id, id, &moved);
     let stages = (0..).zip(&original.stages).filter_map(|(index, stage)| {
         let target_area_id = match stage.target_area_id {
             // A stage for a deleted area applies to nothing, so it is not copied.
@@ -131,23 +145,42 @@ fn copy(original: &PricedEvent, wanted: &Duplicate, id: RequestId, now: Timestam
         };
         let (start_time, end_time) = moved.window(stage.start_time, stage.end_time);
         Some(SaleStage {
-            id: SaleStageId::from_uuid(nth(id, index)),
+            id: SaleStageId::from_uuid(id.nth(index).uuid()),
             event_id,
             target_area_id,
+            target_product_variant_id: stage.target_product_variant_id.map(new_variant),
             start_time,
             end_time,
             version: 1,
             ..stage.clone()
         })
     });
-    PricedEvent { event, areas: areas.collect(), stages: stages.collect() }
+    PricedEvent { event, areas: areas.collect(), stages: stages.collect(), products }
 }
 
-/// An id derived from `id`: `index` is added to its last byte.
-fn nth(id: RequestId, index: u8) -> Uuid {
-    let mut bytes = id.uuid().into_bytes();
-    bytes[15] = bytes[15].wrapping_add(index);
-    Uuid::from_bytes(bytes)
+/// The products of the new event, whose sale moves with it.
+fn products(original: &PricedEvent, event: EventId, id: RequestId, moved: &Move) -> Vec<PricedProduct> {
+    let copies = (0..).zip(&original.products).map(|(index, PricedProduct { product, variants })| {
+        let product_id = ProductId::from_uuid(id.nth(index).uuid());
+        let (start_time, end_time) = moved.window(product.start_time, product.end_time);
+        let variants = variants.iter().map(|variant| Variant {
+            id: variant.id.copied_by(id),
+            product_id,
+            version: 1,
+            ..variant.clone()
+        });
+        let variants = variants.collect();
+        let product = Product {
+            id: product_id,
+            event_id: Some(event),
+            start_time,
+            end_time,
+            version: 1,
+            ..product.clone()
+        };
+        PricedProduct { product, variants }
+    });
+    copies.collect()
 }
 
 #[cfg(test)]
@@ -181,12 +214,13 @@ mod tests {
             start_time: None,
             end_time: Some(event.starts_at),
             target_area_id,
+            target_product_variant_id: None,
             priority_order: 1,
             active: true,
             version: 3,
         };
         let stages = vec![stage(None), stage(Some(AreaId::generate(at(9)))), stage(Some(areas[0].id))];
-        let original = PricedEvent { event, areas, stages };
+        let original = PricedEvent { event, areas, stages, products: Vec::new() };
         let starts_at = original.event.starts_at + SignedDuration::from_hours(24);
         let wanted = duplicate_at(&starts_at.to_string());
         let id = RequestId::generate(at(100));
@@ -225,11 +259,12 @@ mod tests {
             start_time: Some(time("2026-08-24T10:00:00-04:00")),
             end_time: Some(time("2026-08-29T00:00:00-04:00")),
             target_area_id: None,
+            target_product_variant_id: None,
             priority_order: 1,
             active: true,
             version: 1,
         };
-        let original = PricedEvent { event, areas: Vec::new(), stages: vec![stage] };
+        let original = PricedEvent { event, areas: Vec::new(), stages: vec![stage], products: Vec::new() };
         let wanted = duplicate_at("2026-09-08T21:00:00-03:00");
         let new = copy(&original, &wanted, RequestId::generate(at(100)), at(100));
         assert_eq!(new.stages[0].start_time, Some(time("2026-09-03T10:00:00-04:00")));

@@ -154,6 +154,7 @@ mod tests {
             event: Event { venue: String::new(), ..draft() },
             areas: Vec::new(),
             stages: Vec::new(),
+            products: Vec::new(),
         };
         let late = sheet.event.starts_at;
         let error = check(&sheet, Some(late)).expect_err("refused");

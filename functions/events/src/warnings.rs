@@ -8,7 +8,8 @@ use domain::event::{Area, AreaKind, Event, EventStatus, PricedEvent};
 use domain::gateway_account::{GatewayAccount, Mode, choose};
 use domain::payable::PriceUnit;
 use domain::plan::{Plan, categories};
-use domain::pricing::AdjustmentType;
+use domain::pricing::{AdjustmentType, Target};
+use domain::product::PricedProduct;
 use domain::{Language, Money, format};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -190,18 +191,22 @@ fn price_rounded_warning(area: &Area) -> Option<EventWarning> {
     })
 }
 
-/// True if a ticket costs something: in an area with a price, or by a sale stage that
-/// gives a price to a free area.
+/// True if a ticket costs something, in an area with a price or by a sale stage that gives a price to a
+/// free area, or a product of the event does.
 fn costs_something(sheet: &PricedEvent) -> bool {
     let charges = |area: &Area| {
         sheet.stages.iter().any(|stage| {
             stage.active
                 && stage.price_adjustment_type == AdjustmentType::Fixed
                 && stage.price_adjustment_value > 0
-                && stage.target_area_id.is_none_or(|target| target == area.id)
+                && stage.is_for(Target::Area(area.id))
         })
     };
+    let is_dear = |priced: &PricedProduct| {
+        priced.product.active && priced.variants.iter().any(|variant| variant.active && variant.price > 0)
+    };
     sheet.areas_with_places().any(|area| area.price > 0 || charges(area))
+        || sheet.products.iter().any(is_dear)
 }
 
 fn stages_not_moved(sheet: &PricedEvent) -> Option<EventWarning> {
@@ -361,6 +366,7 @@ mod tests {
             start_time: None,
             end_time: None,
             target_area_id: Some(area.id),
+            target_product_variant_id: None,
             priority_order: 0,
             active: true,
             version: 1,
@@ -371,7 +377,8 @@ mod tests {
             (AdjustmentType::Percentage, 5000, false),
         ] {
             let stages = vec![stage(kind, value)];
-            let sheet = PricedEvent { event: draft(), areas: vec![area.clone()], stages };
+            let sheet =
+                PricedEvent { event: draft(), areas: vec![area.clone()], stages, products: Vec::new() };
             assert_eq!(costs_something(&sheet), expected, "{kind:?} {value}");
         }
     }

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use boot::SigningKey;
 use domain::Result;
 use domain::event::Event;
-use domain::order::Ticket;
+use domain::order::{Order, Ticket, Voucher};
 use domain::qr::Qr;
 use domain::tenant::Tenant;
-use domain::ticket::{AreaTag, TicketCode, sign};
-use queue::{Admission, Image, Organiser, Show};
+use domain::ticket::{AreaTag, TicketCode, VoucherCode, sign, sign_voucher};
+use queue::{Admission, Image, Organiser, Show, VoucherFacts};
 use store::StoredEvent;
 
 /// Pixels per module of a QR code in a mail: about twice the size at which it is shown.
@@ -59,8 +59,25 @@ pub(crate) fn admission_with_code(
         area: AreaTag::of(ticket.area),
         seat: ticket.seat.cloned(),
     };
-    let png = Qr::new(&sign(&code, &key.0))?.png(MODULE_PIXELS)?;
-    let content_id = format!("ticket-{}", ticket.index + 1);
-    let image = Image { content_id: content_id.clone(), png: STANDARD.encode(png) };
-    Ok((Admission { image: Some(content_id), ..admission(sheet, ticket) }, image))
+    let image = picture(format!("ticket-{}", ticket.index + 1), &sign(&code, &key.0))?;
+    Ok((Admission { image: Some(image.content_id.clone()), ..admission(sheet, ticket) }, image))
+}
+
+/// The voucher's facts for a mail, with its signed code as a picture.
+pub(crate) fn voucher_with_code(
+    order: &Order,
+    voucher: &Voucher<'_>,
+    key: &SigningKey,
+) -> Result<(VoucherFacts, Image)> {
+    let extra = voucher.extra;
+    let code = VoucherCode::new(order.event, voucher.id, extra.variant(), &extra.name);
+    let image = picture(format!("voucher-{}", voucher.index + 1), &sign_voucher(&code, &key.0))?;
+    let content_id = image.content_id.clone();
+    Ok((VoucherFacts { voucher: voucher.id, name: extra.name.clone(), image: Some(content_id) }, image))
+}
+
+/// The QR code of a text, as a picture of a mail.
+fn picture(content_id: String, text: &str) -> Result<Image> {
+    let png = Qr::new(text)?.png(MODULE_PIXELS)?;
+    Ok(Image { content_id, png: STANDARD.encode(png) })
 }

@@ -1,4 +1,4 @@
-//! The mail with the tickets of a paid order.
+//! The mail with the tickets and vouchers of a paid order.
 
 use domain::order::Order;
 use domain::tenant::Tenant;
@@ -7,9 +7,9 @@ use queue::{Mail, MailMessage, TicketsMail};
 use store::StoredEvent;
 
 use crate::State;
-use crate::compose::{admission_with_code, organiser, show};
+use crate::compose::{admission_with_code, organiser, show, voucher_with_code};
 
-/// The mail with the tickets; `None` if it was sent already, no ticket is left to send,
+/// The mail with the tickets and vouchers; `None` if it was sent already, none is left to send,
 /// or the buyer's data was erased.
 pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<Option<MailMessage>> {
     let order = state.order(user, order).await?;
@@ -21,7 +21,8 @@ pub(crate) async fn paid(state: &State, user: UserId, order: OrderId) -> Result<
     compose(state, &order, &sheet, &tenant)
 }
 
-/// Composes the mail with the buyer's tickets, without those refunded or handed on meanwhile.
+/// Composes the mail with the buyer's tickets and vouchers, without those refunded or handed on
+/// meanwhile.
 fn compose(
     state: &State,
     order: &Order,
@@ -29,12 +30,16 @@ fn compose(
     tenant: &Tenant,
 ) -> Result<Option<MailMessage>> {
     let mine = order.tickets().filter(|ticket| !ticket.refunded && ticket.holder == order.user);
-    let drawn = mine.map(|ticket| admission_with_code(sheet, &ticket, &state.ticket_key));
-    let drawn = drawn.collect::<Result<Vec<_>>>()?;
-    if drawn.is_empty() {
+    let key = &state.ticket_key;
+    let drawn = mine.map(|ticket| admission_with_code(sheet, &ticket, key)).collect::<Result<Vec<_>>>()?;
+    let left = order.vouchers().filter(|voucher| !voucher.refunded);
+    let extras = left.map(|voucher| voucher_with_code(order, &voucher, key)).collect::<Result<Vec<_>>>()?;
+    if drawn.is_empty() && extras.is_empty() {
         return Ok(None);
     }
-    let (tickets, images) = drawn.into_iter().unzip();
+    let (tickets, mut images): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
+    let (vouchers, more): (Vec<_>, Vec<_>) = extras.into_iter().unzip();
+    images.extend(more);
     Ok(Some(MailMessage {
         to: order.buyer.clone(),
         language: order.language,
@@ -47,6 +52,7 @@ fn compose(
             show: show(&sheet.event),
             organiser: organiser(tenant),
             tickets,
+            vouchers,
         }),
         images,
     }))

@@ -69,6 +69,7 @@ pub(crate) async fn accepted(
             show: show(&sheet.event),
             organiser: organiser(&tenant),
             tickets: vec![admission],
+            vouchers: Vec::new(),
         }),
         images: vec![image],
     }))

@@ -60,6 +60,7 @@ impl Templates {
             "order.txt",
             "order_link.es.html",
             "order_link.en.html",
+            "voucher.html",
             "tickets.es.html",
             "tickets.en.html",
             "transfer_accepted.es.html",

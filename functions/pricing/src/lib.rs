@@ -1,12 +1,16 @@
-//! The prices of an organiser's events: sale stages, promotions, fees and VAT.
+//! The prices of an organiser's events: sale stages, promotions, products, fees and VAT.
 //!
 //! `domain::pricing` computes prices; these routes only store what it computes them from.
 
 mod fees;
+mod product_view;
+mod products;
 mod promotion_view;
 mod promotions;
+mod shelf;
 mod stages;
 mod validate;
+mod variants;
 
 use actions::{Catalog, Quotes};
 use aide::axum::ApiRouter;
@@ -44,6 +48,8 @@ pub fn router(state: State) -> ApiRouter {
     ApiRouter::new()
         .merge(stages::routes())
         .merge(promotions::routes())
+        .merge(products::routes())
+        .merge(variants::routes())
         .merge(validate::routes())
         .merge(fees::routes())
         .with_state(state)

@@ -1,7 +1,9 @@
 //! A promotion as its organiser sees it.
 
 use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
-use domain::{Amount, AreaId, Currency, EventId, Language, PromotionId, TenantId, Timestamp, Worth, format};
+use domain::{
+    Amount, AreaId, Currency, EventId, Language, PromotionId, TenantId, Timestamp, VariantId, Worth, format,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use web::formatted;
@@ -29,13 +31,16 @@ pub(crate) struct PromotionView {
     discount_value_formatted: String,
     /// The currency of its amounts. Events in another currency do not take the code.
     currency: Option<Currency>,
-    /// The tickets that it is for.
+    /// The tickets or products that it is for.
     applies_to: AppliesTo,
     /// The event's id, if it is for an event or for one of its areas.
     target_event_id: Option<EventId>,
     /// The area's id, if it is for an area.
     target_area_id: Option<AreaId>,
-    /// The fewest tickets that the order must have, of those that it is for.
+    /// The id of a product's variant, if it is for one. Absent and `applies_to` is `product` if it is for
+    /// all products.
+    target_product_variant_id: Option<VariantId>,
+    /// The fewest tickets or units that the order must have, of those that it is for.
     min_quantity: Option<u32>,
     /// The most tickets of an order that are reduced, the most expensive of those that it is
     /// for. Absent if all are. The reduction of a line is spread evenly over the line's
@@ -80,6 +85,7 @@ impl PromotionView {
             applies_to: promotion.applies_to,
             target_event_id: promotion.target_event_id,
             target_area_id: promotion.target_area_id,
+            target_product_variant_id: promotion.target_product_variant_id,
             min_quantity: promotion.min_quantity,
             max_quantity: promotion.max_quantity,
             max_discount_amount: most.map(|most| Amount::of(most, currency)),

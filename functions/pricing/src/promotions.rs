@@ -9,8 +9,8 @@ use domain::pricing::{AdjustmentType, AppliesTo, Promotion, PromotionCode};
 use domain::text::Line;
 use domain::user::Email;
 use domain::{
-    Amount, AreaId, Currency, Error, EventId, Moment, PromotionId, RequestId, Result, TenantId, Worth,
-    Written,
+    Amount, AreaId, Currency, Error, EventId, Moment, PromotionId, RequestId, Result, TenantId, VariantId,
+    Worth, Written,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use web::{
 
 use crate::State;
 use crate::promotion_view::PromotionView;
+use crate::shelf::NO_SUCH_PRODUCT;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -89,7 +90,7 @@ struct NewPromotion {
     /// The currency of its amounts. If missing, that of the event that it is for.
     #[serde(default)]
     currency: Option<Currency>,
-    /// The tickets that it is for.
+    /// The tickets or products that it is for.
     applies_to: AppliesTo,
     /// The event's id, if it is for an event or for one of its areas.
     #[serde(default, alias = "target_cluster_id")]
@@ -98,7 +99,11 @@ struct NewPromotion {
     /// The area's id, if it is for an area.
     #[serde(default)]
     target_area_id: Option<AreaId>,
-    /// The fewest tickets that the order must have, of those that it is for.
+    /// The id of a product's variant, if it is for one. If missing and `applies_to` is `product`, it is for
+    /// all products.
+    #[serde(default)]
+    target_product_variant_id: Option<VariantId>,
+    /// The fewest tickets or units that the order must have, of those that it is for.
     #[serde(default)]
     #[schemars(range(min = 1))]
     min_quantity: Option<u32>,
@@ -157,6 +162,9 @@ struct PromotionChanges {
     /// The area's id, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     target_area_id: Option<Option<AreaId>>,
+    /// The id of a product's variant, or `null`.
+    #[serde(default, deserialize_with = "nullable")]
+    target_product_variant_id: Option<Option<VariantId>>,
     /// The fewest tickets that the order must have, of those that it is for, or `null`.
     #[serde(default, deserialize_with = "nullable")]
     #[schemars(range(min = 1))]
@@ -233,6 +241,7 @@ async fn update(
     let times = [(START, changes.start_date.flatten()), (END, changes.end_date.flatten())];
     check_times(&times, sheet.as_ref(), &mut fields);
     let after = changes.apply(before.clone(), sheet.as_ref().map(|sheet| sheet.event.currency), &mut fields);
+    state.check_product(&after, sheet.as_ref(), &mut fields).await?;
     check(&after, sheet.as_ref(), fields)?;
     let replaced = state.store.replace_promotion(&before, &after, state.clock.now()).await;
     replaced.map_err(not_enough_uses)?;
@@ -283,6 +292,7 @@ impl State {
         let currency = sheet.as_ref().map(|sheet| sheet.event.currency);
         check_times(&[(START, new.start_date), (END, new.end_date)], sheet.as_ref(), &mut fields);
         let promotion = new.promotion(id, tenant, currency, &mut fields);
+        self.check_product(&promotion, sheet.as_ref(), &mut fields).await?;
         check(&promotion, sheet.as_ref(), fields)?;
         // The code is claimed first: only the request that has it may change its uses.
         let promotion = self.store.create_promotion(&promotion).await.on_refused(|| {
@@ -290,6 +300,20 @@ impl State {
         })?;
         self.store.reset_uses(&promotion, self.clock.now()).await.map_err(not_enough_uses)?;
         self.promotion_view(promotion).await
+    }
+
+    /// Notes a product that the promotion is for and that does not exist.
+    async fn check_product(
+        &self,
+        promotion: &Promotion,
+        sheet: Option<&StoredEvent>,
+        fields: &mut Fields,
+    ) -> Result<()> {
+        let known =
+            self.is_sold_variant(promotion.target_product_variant_id, sheet, promotion.tenant_id).await?;
+        let detail = if sheet.is_some() { NO_SUCH_PRODUCT } else { "Name the event of the product." };
+        fields.rule(known, "/target_product_variant_id", detail);
+        Ok(())
     }
 
     /// The event that a promotion is for, with its areas, if it is for one.
@@ -374,6 +398,7 @@ impl NewPromotion {
             applies_to: self.applies_to,
             target_event_id: self.target_event_id,
             target_area_id: self.target_area_id,
+            target_product_variant_id: self.target_product_variant_id,
             min_quantity: self.min_quantity,
             max_quantity: self.max_quantity,
             max_discount_amount: self.max_discount_amount.map(|most| most.amount(counted, MOST, fields)),
@@ -408,6 +433,8 @@ impl PromotionChanges {
             applies_to: self.applies_to.unwrap_or(promotion.applies_to),
             target_event_id: self.target_event_id.unwrap_or(promotion.target_event_id),
             target_area_id: self.target_area_id.unwrap_or(promotion.target_area_id),
+            target_product_variant_id: (self.target_product_variant_id)
+                .unwrap_or(promotion.target_product_variant_id),
             min_quantity: self.min_quantity.unwrap_or(promotion.min_quantity),
             max_quantity: self.max_quantity.unwrap_or(promotion.max_quantity),
             max_discount_amount: most.map(|most| most.amount(counted, MOST, fields)),

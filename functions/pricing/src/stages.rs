@@ -10,7 +10,7 @@ use domain::pricing::{AdjustmentType, MAX_STAGES_PER_EVENT, SaleStage};
 use domain::text::Line;
 use domain::{
     AreaId, Currency, Error, EventId, Language, Moment, RequestId, Result, SaleStageId, TenantId, Timestamp,
-    Worth, Written, format,
+    VariantId, Worth, Written, format,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use web::{
 };
 
 use crate::State;
+use crate::shelf::NO_SUCH_PRODUCT;
 
 pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new()
@@ -106,8 +107,11 @@ struct StageView {
     start_time: Option<Timestamp>,
     /// The first moment after the stage. Absent if it lasts as long as the sale.
     end_time: Option<Timestamp>,
-    /// The id of the only area that it is for. Absent if it is for all areas of the event.
+    /// The id of the only area that it is for. Absent if it is for all areas of the event, or for a
+    /// product.
     target_area_id: Option<AreaId>,
+    /// The id of the only variant of a product that it is for. Absent if it is for tickets.
+    target_product_variant_id: Option<VariantId>,
     /// The rank of the stage, the lowest first. Between equals the one that started first
     /// applies, then the older one.
     priority_order: u16,
@@ -133,6 +137,7 @@ impl StageView {
             start_time: stage.start_time,
             end_time: stage.end_time,
             target_area_id: stage.target_area_id,
+            target_product_variant_id: stage.target_product_variant_id,
             priority_order: stage.priority_order,
             active: stage.active,
             version: stage.version,
@@ -171,6 +176,10 @@ struct NewStage {
     /// The id of the only area that it is for. If missing, it is for all areas.
     #[serde(default)]
     target_area_id: Option<AreaId>,
+    /// The id of the only variant of a product that it is for, of this event or of all events. If
+    /// missing, it is for tickets.
+    #[serde(default)]
+    target_product_variant_id: Option<VariantId>,
     /// The rank of the stage, the lowest first. If missing, after all others.
     #[serde(default)]
     priority_order: Option<u16>,
@@ -206,6 +215,9 @@ struct StageChanges {
     /// The id of the only area that it is for, or `null` for all.
     #[serde(default, deserialize_with = "nullable")]
     target_area_id: Option<Option<AreaId>>,
+    /// The id of the only variant of a product that it is for, or `null` for tickets.
+    #[serde(default, deserialize_with = "nullable")]
+    target_product_variant_id: Option<Option<VariantId>>,
     /// The rank of the stage, the lowest first.
     priority_order: Option<u16>,
     /// False switches it off, true on again.
@@ -258,7 +270,7 @@ async fn update(
     let times = [(START, changes.start_time.flatten()), (END, changes.end_time.flatten())];
     check_zone(&times, &sheet.event.time_zone, &mut fields);
     let after = changes.apply(before.clone(), sheet.event.currency, &mut fields);
-    check(&after, &sheet.areas, sheet.event.currency, fields)?;
+    state.check_stage(&after, &sheet, fields).await?;
     let (now, currency) = (state.clock.now(), sheet.event.currency);
     let replaced = state.store.replace_sale_stage(before, &after, currency, now).await;
     replaced.map_err(not_enough_tickets)?;
@@ -307,7 +319,7 @@ impl State {
         let mut fields = Fields::new();
         check_zone(&[(START, new.start_time), (END, new.end_time)], &sheet.event.time_zone, &mut fields);
         let stage = new.stage(id, event, sheet.event.currency, last, &mut fields);
-        check(&stage, &sheet.areas, sheet.event.currency, fields)?;
+        self.check_stage(&stage, &sheet, fields).await?;
         // The quota comes first: a stage without its items would count as sold out.
         self.store.create_quota(&stage).await?;
         // Refused if the event got another currency after it was read.
@@ -324,6 +336,14 @@ impl State {
             return Err(too_many());
         }
         self.view(stage, sheet.event.currency, now).await
+    }
+
+    /// Checks a stage of this event, and that the product that it is for exists.
+    async fn check_stage(&self, stage: &SaleStage, sheet: &StoredEvent, mut fields: Fields) -> Result<()> {
+        let known =
+            self.is_sold_variant(stage.target_product_variant_id, Some(sheet), sheet.event.tenant_id).await?;
+        fields.rule(known, "/target_product_variant_id", NO_SUCH_PRODUCT);
+        check(stage, &sheet.areas, sheet.event.currency, fields)
     }
 
     async fn view(&self, stage: SaleStage, currency: Currency, now: Timestamp) -> Result<StageView> {
@@ -358,6 +378,7 @@ impl NewStage {
             start_time: self.start_time.map(Moment::time),
             end_time: self.end_time.map(Moment::time),
             target_area_id: self.target_area_id,
+            target_product_variant_id: self.target_product_variant_id,
             priority_order: self.priority_order.unwrap_or(last),
             active: self.active,
             version: 1,
@@ -378,6 +399,8 @@ impl StageChanges {
             start_time: self.start_time.map_or(stage.start_time, |time| time.map(Moment::time)),
             end_time: self.end_time.map_or(stage.end_time, |time| time.map(Moment::time)),
             target_area_id: self.target_area_id.unwrap_or(stage.target_area_id),
+            target_product_variant_id: (self.target_product_variant_id)
+                .unwrap_or(stage.target_product_variant_id),
             priority_order: self.priority_order.unwrap_or(stage.priority_order),
             active: self.active.unwrap_or(stage.active),
             version: stage.version + 1,

@@ -2,7 +2,7 @@
 
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
-use domain::pricing::{PromotionReason, QuoteRequest, QuoteRequestLine};
+use domain::pricing::{ExtraRequest, PromotionReason, QuoteRequest, QuoteRequestLine};
 use domain::{Amount, Currency, EventId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  that is personal or can be used only so often by each buyer.",
             )
             .refuses(["event_not_found", "event_over", "prices_not_valid", "refused_fields"])
-            .refuses(["sold_elsewhere", "too_many_tries"])
+            .refuses(["product_needs_ticket", "sold_elsewhere", "too_many_tries"])
             .refuses(["event_cancelled", "event_postponed"])
         }),
     )
@@ -33,8 +33,13 @@ struct Order {
     /// The event's id.
     event_id: EventId,
     /// The tickets of each area; each area once.
-    #[schemars(length(min = 1, max = 10))]
+    #[serde(default)]
+    #[schemars(length(max = 10))]
     lines: Vec<QuoteRequestLine>,
+    /// The units of each variant of a product; each variant once.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    extras: Vec<ExtraRequest>,
 }
 
 /// Whether a promotion code applies to an order, and the order's price with it.
@@ -49,7 +54,7 @@ struct Validity {
     reason: Option<PromotionReason>,
     /// The reason as a sentence.
     detail: Option<String>,
-    /// The reduction of the tickets' price; 0 if the code does not apply.
+    /// The reduction of the order's price; 0 if the code does not apply.
     discount: Amount,
     /// The total of the order, with the code if it applies.
     total: Amount,
@@ -67,6 +72,7 @@ async fn validate(
     let request = QuoteRequest {
         event_id: order.event_id,
         lines: order.lines,
+        extras: order.extras,
         currency: None,
         promotion_code: path.code.as_str().parse().ok(),
         require_promotion: false,

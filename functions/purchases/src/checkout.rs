@@ -142,7 +142,7 @@ async fn create(
         reference: reference.encode(&state.reference_key.0),
         amount: order.total(),
         seller: sheet.event.name.clone(),
-        description: format!("{} × {}", order.ticket_count(), sheet.event.name),
+        description: description(order, &sheet.event.name),
         buyer_email: order.buyer.email.clone(),
         buyer_name: order.buyer.name.clone(),
         expires_at,
@@ -155,6 +155,14 @@ async fn create(
         language: order.language,
     };
     Ok(account.gateway.checkout(&payment).await?)
+}
+
+/// What the buyer pays for, in a line: the tickets, or the products of an order without any.
+fn description(order: &Order, event: &str) -> String {
+    match (order.ticket_count(), order.extras.first()) {
+        (0, Some(extra)) => format!("{} × {} ({event})", extra.quantity, extra.name),
+        (tickets, _) => format!("{tickets} × {event}"),
+    }
 }
 
 /// The address for the gateway's notifications. It names the account, because the secret that

@@ -234,5 +234,8 @@ pub(crate) async fn show(
         Some(sheet) => state.orders.withdrawable_until(&order, &sheet.event, now).await?,
         None => None,
     };
-    Ok(Json(OrderView::new(&order, sheet.as_deref(), now).with_withdrawal(until)))
+    let vouchers: Vec<_> = order.vouchers().map(|voucher| voucher.id).collect();
+    let handed_out = state.store.handed_out(order.event, &vouchers).await?;
+    let order = OrderView::new(&order, sheet.as_deref(), now).with_withdrawal(until);
+    Ok(Json(order.with_handed_out(&handed_out)))
 }

@@ -43,7 +43,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
                     .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
                     .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])
-                    .refuses(["sold_elsewhere", "sold_out", "quote_expired"])
+                    .refuses(["product_sold_out", "sold_elsewhere", "sold_out", "quote_expired"])
                     .refuses(["quote_invalid", "refused_fields", "too_many_reservations"])
             }),
         )

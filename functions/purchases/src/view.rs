@@ -1,11 +1,14 @@
 //! Orders in the API's answers to their buyer, as a reservation and as a purchase.
 
 use domain::order::{
-    Attendee, IfPaid, Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason,
+    Attendee, ExtraKind, IfPaid, Order, OrderStatus, Payment, PaymentState, RefundProgress, UnusedReason,
 };
 use domain::payment::{Dispute, GatewayName, MethodKind};
 use domain::seat::SeatLabel;
-use domain::{Amount, AreaId, Currency, EventId, OrderId, SaleStageId, TicketId, Timestamp};
+use domain::{
+    Amount, AreaId, Currency, EventId, OrderId, OrderPart, ProductId, SaleStageId, TicketId, Timestamp,
+    VariantId, VoucherId,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{Conflict, StoredEvent};
@@ -29,6 +32,8 @@ pub(crate) struct OrderView {
     currency: Currency,
     /// The places bought, one line for each area and price.
     lines: Vec<LineView>,
+    /// The products bought, an entry for each variant; empty without any.
+    extras: Vec<ExtraView>,
     /// The price of the whole order, with fees and taxes.
     total: Amount,
     /// The amount that gateways took in all, before refunds: more than `total` if the order was
@@ -52,6 +57,8 @@ pub(crate) struct OrderView {
     payments: Vec<PaymentView>,
     /// The tickets; empty until the order is paid.
     tickets: Vec<OrderTicket>,
+    /// The vouchers, one for each unit of a product; empty until the order is paid.
+    vouchers: Vec<OrderVoucher>,
     /// When the order was made.
     created_at: Timestamp,
     /// When an unpaid reservation ends; a voucher or a transfer moves it.
@@ -104,6 +111,66 @@ struct LineView {
     vat: Amount,
     /// The price of the line, with fee and tax.
     total: Amount,
+}
+
+/// Units of one variant of a product, at one price.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OrderExtra")]
+struct ExtraView {
+    /// The product's id.
+    product_id: ProductId,
+    /// The variant's id.
+    variant_id: VariantId,
+    /// The name of a unit when it was bought.
+    name: String,
+    /// Number of units.
+    quantity: u8,
+    /// The sale stage that set the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    applied_sale_stage_id: Option<SaleStageId>,
+    /// The base price of all units.
+    base: Amount,
+    /// The stage's adjustment: negative for a reduction.
+    stage_adjustment: Amount,
+    /// The promotion's reduction: zero or negative.
+    promotion: Amount,
+    /// The convenience fee.
+    fee: Amount,
+    /// The value added tax.
+    vat: Amount,
+    /// The price of the units, with fee and tax.
+    total: Amount,
+}
+
+/// One voucher of the order: what a unit of a product is handed out for. Its code is at
+/// `/api/v1/qr/{id}`.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+struct OrderVoucher {
+    /// The voucher's id.
+    id: VoucherId,
+    /// The product's id.
+    product_id: ProductId,
+    /// The variant's id.
+    variant_id: VariantId,
+    /// What is handed out for it.
+    name: String,
+    /// Whether it is good for a unit.
+    status: VoucherStatus,
+    /// When the product was handed out. Absent if it was not, and in lists.
+    handed_out_at: Option<Timestamp>,
+}
+
+/// Whether a voucher is good for a unit of its product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum VoucherStatus {
+    /// The product can be fetched; a list does not say whether it was.
+    Valid,
+    /// The product was handed out.
+    HandedOut,
+    /// The voucher was refunded or voided.
+    Revoked,
 }
 
 /// One try at a gateway to pay an order.
@@ -258,6 +325,33 @@ impl OrderView {
             refunded: ticket.refunded,
             entered_at: None,
         });
+        let extras = order.extras.iter().map(|extra| {
+            let ExtraKind::Product { product, variant } = extra.kind;
+            ExtraView {
+                product_id: product,
+                variant_id: variant,
+                name: extra.name.clone(),
+                quantity: extra.quantity,
+                applied_sale_stage_id: extra.stage,
+                base: amount(extra.base),
+                stage_adjustment: amount(extra.stage_adjustment),
+                promotion: amount(extra.promotion),
+                fee: amount(extra.fee),
+                vat: amount(extra.vat),
+                total: amount(extra.total),
+            }
+        });
+        let vouchers = order.vouchers().map(|voucher| {
+            let ExtraKind::Product { product, variant } = voucher.extra.kind;
+            OrderVoucher {
+                id: voucher.id,
+                product_id: product,
+                variant_id: variant,
+                name: voucher.extra.name.clone(),
+                status: if voucher.refunded { VoucherStatus::Revoked } else { VoucherStatus::Valid },
+                handed_out_at: None,
+            }
+        });
         Self {
             id: order.id,
             status: order.status_at(now),
@@ -265,6 +359,7 @@ impl OrderView {
             event_name: sheet.map(|sheet| sheet.event.name.clone()).unwrap_or_default(),
             currency: order.currency,
             lines: lines.collect(),
+            extras: extras.collect(),
             total: amount(order.total),
             paid: amount(order.paid()),
             refunded: amount(order.refunded()),
@@ -276,6 +371,7 @@ impl OrderView {
             attendee_fields: sheet.map(|sheet| sheet.event.attendee_fields.clone()).unwrap_or_default(),
             payments: payments.collect(),
             tickets: tickets.collect(),
+            vouchers: vouchers.collect(),
             created_at: order.id.created_at(),
             expires_at: order.expires_at,
             paid_at: order.paid_at,
@@ -294,10 +390,23 @@ impl OrderView {
         Self { withdraw_until, ..self }
     }
 
+    /// Adds which of the vouchers' products were handed out.
+    pub(crate) fn with_handed_out(mut self, used: &[(VoucherId, Timestamp)]) -> Self {
+        for voucher in &mut self.vouchers {
+            let at = used.iter().find(|(id, _)| *id == voucher.id).map(|(_, at)| *at);
+            if let Some(at) = at {
+                voucher.handed_out_at = Some(at);
+                voucher.status = VoucherStatus::HandedOut;
+            }
+        }
+        self
+    }
+
     /// Adds the entries that contradict the tickets' refunds.
     pub(crate) fn with_entries(mut self, conflicts: &[Conflict]) -> Self {
         for ticket in &mut self.tickets {
-            let entries = conflicts.iter().filter(|conflict| conflict.ticket == ticket.id);
+            let part = OrderPart::from(ticket.id);
+            let entries = conflicts.iter().filter(|conflict| conflict.part == part);
             ticket.entered_at = entries.map(|conflict| conflict.scan.at).min();
         }
         self

@@ -168,7 +168,11 @@ async fn save(state: &State, order: &Order, change: &Change) -> Result<Option<Or
     }
     match state.store.save_order(order, change, state.clock.now()).await {
         Ok(order) => Ok(Some(order)),
-        Err(GateError::Failure(Failure::Refused(_)) | GateError::Closed(Closed::Used(_))) => Ok(None),
+        Err(
+            GateError::Failure(Failure::Refused(_))
+            | GateError::Closed(Closed::Used(_))
+            | GateError::VoucherUsed(_),
+        ) => Ok(None),
         Err(other) => Err(other.into()),
     }
 }

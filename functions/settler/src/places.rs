@@ -26,7 +26,7 @@ pub(crate) async fn sell(state: &State, mut order: Order) -> Result<Order> {
         let is_over = match secured {
             Secured::All(_) => false,
             Secured::Gone(_) => {
-                let unused = state.store.unused_tickets(order.event, &order.valid_tickets()).await?;
+                let unused = state.store.unused_parts(order.event, &order.valid_parts()).await?;
                 order.is_over(unused.len())
             }
         };

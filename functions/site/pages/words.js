@@ -143,7 +143,8 @@ const spanishProblems = {{problems}};
 
 const spanishReasons = {
   not_found: "Este código no existe.", inactive: "Este código no está activo.", not_started: "Este código todavía no vale.",
-  ended: "Este código venció.", not_for_tickets: "Este código no es para entradas.", not_for_event: "Este código es para otro evento.",
+  ended: "Este código venció.", not_for_tickets: "Este código no es para entradas.", not_for_product: "Este código es para otro producto.",
+  not_for_products: "Este código es para entradas, no para productos.", not_for_event: "Este código es para otro evento.",
   other_currency: "Este código es para otra moneda.", not_for_area: "Este código es para otra área.",
   not_for_buyer: "Este código es personal. Entra con el correo que lo recibió.",
   email_unverified: "Este código es personal. Primero confirma tu correo con el enlace que te enviamos.", min_quantity: "Este código pide más entradas.",

@@ -37,7 +37,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 /// How long clients may cache prices, in seconds.
 const PRICE_SECONDS: u32 = 5;
 /// How long clients may cache free places, in seconds.
-const AVAILABILITY_SECONDS: u32 = 2;
+pub(crate) const AVAILABILITY_SECONDS: u32 = 2;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct AreaPath {
@@ -84,7 +84,7 @@ struct PublicArea {
     availability: Availability,
 }
 
-/// The share of the tickets that is left.
+/// The share of the tickets, or of a product's stock, that is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Availability {

@@ -7,6 +7,7 @@ mod event;
 mod organizers;
 mod plan;
 mod price;
+mod products;
 mod quotes;
 mod series;
 mod short;
@@ -64,6 +65,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(organizers::routes())
         .merge(areas::routes())
         .merge(plan::routes())
+        .merge(products::routes())
         .merge(quotes::routes())
         .merge(series::routes())
         .merge(site::routes())

@@ -1,17 +1,20 @@
-//! The current price of one ticket of an area, as buyers see it.
+//! The current price of one ticket of an area or one unit of a product, as buyers see it.
 
-use domain::pricing::{AreaPrice, NextPrice};
-use domain::{Amount, AreaId, Currency, SaleStageId, Timestamp};
+use domain::pricing::{CurrentPrice, NextPrice};
+use domain::{Amount, AreaId, Currency, SaleStageId, Timestamp, VariantId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The current price of one ticket of an area, exactly as a quote for it would say.
+/// The current price of one ticket of an area or one unit of a product, exactly as a quote for it would
+/// say.
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "AreaPrice")]
+#[schemars(rename = "CurrentPrice")]
 pub(crate) struct PriceView {
-    /// The area's id.
-    area_id: AreaId,
+    /// The area's id. Absent for a product.
+    area_id: Option<AreaId>,
+    /// The id of the product's variant. Absent for an area.
+    variant_id: Option<VariantId>,
     /// The currency of all amounts.
     currency: Currency,
     /// The price without a sale stage.
@@ -24,13 +27,13 @@ pub(crate) struct PriceView {
     vat: Amount,
     /// True if `vat` is contained in price and fee, false if it is added to them.
     vat_included: bool,
-    /// The amount that the buyer pays for one ticket, with fee and tax.
+    /// The amount that the buyer pays for one, with fee and tax.
     total: Amount,
     /// The id of the current sale stage. Absent if there is none.
     stage_id: Option<SaleStageId>,
     /// The name of the current sale stage.
     stage_name: Option<String>,
-    /// The tickets that are left at this price. Absent if the stage does not limit them.
+    /// The tickets or units that are left at this price. Absent if the stage does not limit them.
     stage_remaining: Option<u32>,
     /// The next change of the price by time, unless the stage sells out before.
     next: Option<NextView>,
@@ -44,7 +47,7 @@ struct NextView {
     at: Timestamp,
     /// The new price, without the fee.
     price: Amount,
-    /// The amount that the buyer then pays for one ticket, with fee and tax.
+    /// The amount that the buyer then pays for one, with fee and tax.
     total: Amount,
     /// The name of the sale stage that then applies, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,12 +65,13 @@ impl NextView {
     }
 }
 
-impl From<AreaPrice> for PriceView {
-    fn from(price: AreaPrice) -> Self {
+impl From<CurrentPrice> for PriceView {
+    fn from(price: CurrentPrice) -> Self {
         let currency = price.currency;
         let amount = |minor| Amount::of(minor, currency);
         Self {
-            area_id: price.area_id,
+            area_id: price.target.area(),
+            variant_id: price.target.variant(),
             currency,
             base_price: amount(price.base_price),
             price: amount(price.price),

@@ -4,10 +4,10 @@ use actions::QuoteKey;
 use aide::axum::ApiRouter;
 use aide::axum::routing::post_with;
 use domain::pricing::{
-    OutgrownStage, PromotionVerdict, Quote, QuoteLine, QuoteRequest, StageVerdict, Totals,
+    OutgrownStage, PromotionVerdict, Quote, QuoteExtra, QuoteLine, QuoteRequest, StageVerdict, Totals,
 };
 use domain::seat::SeatLabel;
-use domain::{Amount, AreaId, Currency, EventId, QuoteId, SaleStageId, Timestamp};
+use domain::{Amount, AreaId, Currency, EventId, ProductId, QuoteId, SaleStageId, Timestamp, VariantId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use web::{Answer, ClientNetwork, Json, MaybeBuyer, Refuses, Shared};
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
             .refuses(["event_cancelled", "event_postponed"])
             .refuses(["promotion_not_applied", "sold_elsewhere", "sold_out", "stage_outgrown"])
-            .refuses(["currency_mismatch", "refused_fields", "too_many_tries"])
+            .refuses(["currency_mismatch", "product_needs_ticket", "refused_fields", "too_many_tries"])
         }),
     )
 }
@@ -51,7 +51,9 @@ struct SignedQuote {
     vat_included: bool,
     /// A line for each area, in the order in which they were asked for.
     lines: Vec<LineView>,
-    /// The sums over all lines.
+    /// An entry for each variant of a product, in the order in which they were asked for.
+    extras: Vec<ExtraView>,
+    /// The sums over all lines and extras.
     totals: TotalsView,
     /// Each sale stage of the event: whether it applied, or why not.
     stages: Vec<StageVerdict>,
@@ -105,34 +107,90 @@ struct LineView {
 
 impl LineView {
     fn new(line: QuoteLine, currency: Currency) -> Self {
+        let QuoteLine { area_id, area_name, seats, amounts } = line;
         let amount = |minor| Amount::of(minor, currency);
         Self {
-            area_id: line.area_id,
-            area_name: line.area_name,
-            seats: line.seats,
-            quantity: line.quantity,
-            unit_base: amount(line.unit_base),
-            unit_stage_adjustment: amount(line.unit_stage_adjustment),
-            stage_id: line.stage_id,
-            base: amount(line.base),
-            stage_adjustment: amount(line.stage_adjustment),
-            promotion: amount(line.promotion),
-            fee: amount(line.fee),
-            vat: amount(line.vat),
-            total: amount(line.total),
+            area_id,
+            area_name,
+            seats,
+            quantity: amounts.quantity,
+            unit_base: amount(amounts.unit_base),
+            unit_stage_adjustment: amount(amounts.unit_stage_adjustment),
+            stage_id: amounts.stage_id,
+            base: amount(amounts.base),
+            stage_adjustment: amount(amounts.stage_adjustment),
+            promotion: amount(amounts.promotion),
+            fee: amount(amounts.fee),
+            vat: amount(amounts.vat),
+            total: amount(amounts.total),
         }
     }
 }
 
-/// The sums over the lines of a quote.
+/// The units of one variant of a product. Its amounts make `total` as those of a line do.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "QuoteExtra")]
+struct ExtraView {
+    /// The product's id.
+    product_id: ProductId,
+    /// The variant's id.
+    variant_id: VariantId,
+    /// The name of a unit: the product's, and the variant's if it has one.
+    name: String,
+    /// The number of units.
+    quantity: u8,
+    /// The base price of one unit.
+    unit_base: Amount,
+    /// The sale stage's adjustment of the price of one unit; negative makes it cheaper.
+    unit_stage_adjustment: Amount,
+    /// The id of the sale stage that applied. Absent if none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage_id: Option<SaleStageId>,
+    /// `unit_base` for all units.
+    base: Amount,
+    /// `unit_stage_adjustment` for all units.
+    stage_adjustment: Amount,
+    /// The extra's part of the promotion: zero or negative.
+    promotion: Amount,
+    /// The convenience fee, if the product has one.
+    fee: Amount,
+    /// The value added tax on price and fee, at the product's own rate if it has one.
+    vat: Amount,
+    /// The amount that the buyer pays for the units.
+    total: Amount,
+}
+
+impl ExtraView {
+    fn new(extra: QuoteExtra, currency: Currency) -> Self {
+        let QuoteExtra { product_id, variant_id, name, amounts } = extra;
+        let amount = |minor| Amount::of(minor, currency);
+        Self {
+            product_id,
+            variant_id,
+            name,
+            quantity: amounts.quantity,
+            unit_base: amount(amounts.unit_base),
+            unit_stage_adjustment: amount(amounts.unit_stage_adjustment),
+            stage_id: amounts.stage_id,
+            base: amount(amounts.base),
+            stage_adjustment: amount(amounts.stage_adjustment),
+            promotion: amount(amounts.promotion),
+            fee: amount(amounts.fee),
+            vat: amount(amounts.vat),
+            total: amount(amounts.total),
+        }
+    }
+}
+
+/// The sums over the lines and extras of a quote.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Totals")]
 struct TotalsView {
-    /// The number of tickets.
+    /// The number of tickets, without products.
     quantity: u8,
-    /// The base prices of all tickets.
+    /// The base prices of all tickets and products.
     base: Amount,
-    /// The adjustments by sale stages; negative if they make tickets cheaper.
+    /// The adjustments by sale stages; negative if they make the order cheaper.
     stage_adjustment: Amount,
     /// The reduction by the promotion: zero or negative.
     promotion: Amount,
@@ -167,13 +225,17 @@ struct OutgrownView {
     id: SaleStageId,
     /// The stage's name.
     name: String,
-    /// The id of the line's area.
-    area_id: AreaId,
-    /// The tickets that are left in the stage. A line of at most this many has its price.
+    /// The id of the line's area. Absent for a product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    area_id: Option<AreaId>,
+    /// The id of the product's variant. Absent for tickets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant_id: Option<VariantId>,
+    /// The tickets or units that are left in the stage. A line of at most this many has its price.
     left: u32,
-    /// The tickets that the line wants.
+    /// The tickets or units that the line wants.
     wanted: u8,
-    /// The amount that the buyer pays for one ticket in the stage, without a promotion.
+    /// The amount that the buyer pays for one in the stage, without a promotion.
     unit_total: Amount,
     /// The explanation for the buyer, as a sentence.
     detail: String,
@@ -185,7 +247,8 @@ impl OutgrownView {
             detail: stage.sentence(),
             id: stage.id,
             name: stage.name,
-            area_id: stage.area_id,
+            area_id: stage.target.area(),
+            variant_id: stage.target.variant(),
             left: stage.left,
             wanted: stage.wanted,
             unit_total: Amount::of(stage.unit_total, currency),
@@ -203,6 +266,7 @@ impl SignedQuote {
             currency,
             vat_included: details.vat_included,
             lines: details.lines.into_iter().map(|line| LineView::new(line, currency)).collect(),
+            extras: details.extras.into_iter().map(|extra| ExtraView::new(extra, currency)).collect(),
             totals: TotalsView::new(details.totals, currency),
             stages: details.stages,
             outgrown_stages: details.outgrown.into_iter().map(|s| OutgrownView::new(s, currency)).collect(),

@@ -6,8 +6,8 @@ use aide::generate::GenContext;
 use aide::openapi::{MediaType, Operation, Response as ApiResponse, SchemaObject};
 use axum::response::{IntoResponse, Response};
 use domain::qr::Qr;
-use domain::ticket::{AreaTag, TicketCode, sign};
-use domain::{Error, FieldError, TicketId};
+use domain::ticket::{AreaTag, TicketCode, VoucherCode, sign, sign_voucher};
+use domain::{Error, FieldError, OrderPart};
 use http::header;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, json_schema};
@@ -20,20 +20,20 @@ pub(crate) fn routes() -> ApiRouter<State> {
     ApiRouter::new().api_route(
         "/api/v1/qr/{ticket}",
         get_with(draw, |op| {
-            op.id("drawCode").tag("Tickets").summary("The QR code of one of one's tickets").description(
+            op.id("drawCode").tag("Tickets").summary("The QR code of one of one's tickets or vouchers").description(
                 "Black on white with the frame that scanners need. Nothing may keep it: whoever has the picture \
-                 gets in.",
+                 gets in, or what the voucher is for.",
             )
-            .refuses(["ticket_not_found", "ticket_revoked"])
+            .refuses(["ticket_not_found", "ticket_revoked", "voucher_not_found", "voucher_revoked"])
         }),
     )
 }
 
 /// Path of `/qr/{ticket}`.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct TicketPath {
-    /// The ticket's id.
-    ticket: TicketId,
+struct CodePath {
+    /// The ticket's id, or a voucher's.
+    ticket: OrderPart,
 }
 
 /// Format and size of the picture.
@@ -75,7 +75,7 @@ pub(crate) fn code(state: &State, held: &HeldTicket) -> String {
 async fn draw(
     Shared(state): Shared<State>,
     opener: Opener,
-    Path(path): Path<TicketPath>,
+    Path(path): Path<CodePath>,
     Query(query): Query<DrawQuery>,
 ) -> Answer<Picture> {
     let size = query.size.unwrap_or(480);
@@ -83,13 +83,29 @@ async fn draw(
         let field = FieldError::new("#size", "Must be between 60 and 2000.");
         return Err(Error::fields(vec![field]).into());
     }
-    let held = state.tickets.opened(&opener, path.ticket, state.clock.now()).await?;
-    if held.ticket().refunded {
-        return Err(
-            Error::conflict("ticket_revoked", "This ticket was refunded; it has no code any more.").into()
-        );
-    }
-    let qr = Qr::new(&code(&state, &held))?;
+    let now = state.clock.now();
+    let text = match path.ticket {
+        OrderPart::Ticket(ticket) => {
+            let held = state.tickets.opened(&opener, ticket, now).await?;
+            if held.ticket().refunded {
+                let detail = "This ticket was refunded; it has no code any more.";
+                return Err(Error::conflict("ticket_revoked", detail).into());
+            }
+            code(&state, &held)
+        }
+        OrderPart::Voucher(voucher) => {
+            let bought = state.tickets.bought_voucher(&opener, voucher, now).await?;
+            let held = bought.voucher();
+            if held.refunded {
+                let detail = "This voucher was refunded; it has no code any more.";
+                return Err(Error::conflict("voucher_revoked", detail).into());
+            }
+            let extra = held.extra;
+            let code = VoucherCode::new(bought.order.event, held.id, extra.variant(), &extra.name);
+            sign_voucher(&code, &state.ticket_key.0)
+        }
+    };
+    let qr = Qr::new(&text)?;
     Ok(match query.format {
         Format::Svg => Picture { media: "image/svg+xml", file: qr.svg().into_bytes() },
         Format::Png => Picture { media: "image/png", file: qr.png(qr.module_pixels(size))? },

@@ -273,7 +273,17 @@ impl Person {
 
     /// The sealed quote of one line.
     pub(crate) async fn quote(&self, event: &str, line: Value) -> Result<Value, Refused> {
-        let body = json!({ "event_id": event, "lines": [line] });
+        self.quote_with(event, line, &[]).await
+    }
+
+    /// The sealed quote of one line and these products.
+    pub(crate) async fn quote_with(
+        &self,
+        event: &str,
+        line: Value,
+        extras: &[Value],
+    ) -> Result<Value, Refused> {
+        let body = json!({ "event_id": event, "lines": [line], "extras": extras });
         Ok(self.post("/api/v1/public/quotes", &body).await?["quote"].take())
     }
 

@@ -69,6 +69,22 @@ impl Show {
         json!({ "area_id": self.area, "seats": seats })
     }
 
+    /// Makes a drink with a stock, and one that does not run out. Returns an order's entry for two of
+    /// each.
+    pub(crate) async fn drinks(&self, organizer: &Person) -> Result<[Value; 2], Problem> {
+        let drink = json!({
+            "name": "Cerveza", "kind": "drink",
+            "variants": [{"name": "500 ml", "price": 9_000, "stock": 2_000}, {"name": "330 ml", "price": 7_000}],
+        });
+        let made = organizer.post(&format!("/api/v1/products?event_id={}", self.id), &drink).await?;
+        let variants = made["variants"].as_array().cloned().unwrap_or_default();
+        let entry = |limited: bool| {
+            let found = variants.iter().find(|variant| variant["stock"].is_u64() == limited);
+            found.map(|variant| json!({"variant_id": variant["id"], "quantity": 2})).unwrap_or_default()
+        };
+        Ok([entry(true), entry(false)])
+    }
+
     /// The area's public availability.
     pub(crate) async fn availability(&self, buyer: &Person) -> Result<Value, Problem> {
         let Self { slug, area, .. } = self;

@@ -360,6 +360,7 @@ impl DemoShow {
                 start_time: None,
                 end_time,
                 target_area_id: None,
+                target_product_variant_id: None,
                 priority_order,
                 active: true,
                 version: 1,

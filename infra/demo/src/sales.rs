@@ -81,6 +81,7 @@ async fn give(
             id: QuoteId::generate(now),
             event: &sheet.event,
             areas: &sheet.areas,
+            products: &[],
             stages: &stages,
             promotion: offer,
             request: &request,
@@ -97,6 +98,7 @@ async fn give(
         quote: &quote,
         sheet,
         seatings: &seatings,
+        products: None,
         promotion: promotion.as_ref(),
         user: guest.id,
         until,
@@ -138,6 +140,7 @@ fn request(sheet: &StoredEvent, tickets: &Tickets, code: Option<&str>) -> Result
     Ok(QuoteRequest {
         event_id: sheet.event.id,
         lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+        extras: Vec::new(),
         currency: None,
         promotion_code: code.map(str::parse).transpose().map_err(Error::internal)?,
         require_promotion: code.is_some(),

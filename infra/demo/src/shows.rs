@@ -45,7 +45,7 @@ async fn write(store: &Store, act: &DemoShow, tenant: TenantId, now: Timestamp) 
         try_join_all(zones.map(|(area, zone)| create_area(store, area, zone, now))),
         try_join_all(stages.iter().map(|stage| create_stage(store, stage, event.currency, now))),
     )?;
-    let sheet = PricedEvent { event, areas, stages }.into();
+    let sheet = PricedEvent { event, areas, stages, products: Vec::new() }.into();
     match act.listing {
         Listing::UnlistedDraft => Ok(sheet),
         Listing::OnSale => publish(store, sheet, now).await,
@@ -120,6 +120,7 @@ pub(super) fn promotion(code: &Code, tenant: TenantId, sheets: &Sheets, now: Tim
         applies_to: if target.is_some() { AppliesTo::Event } else { AppliesTo::Tenant },
         target_event_id: target.map(|sheet| sheet.event.id),
         target_area_id: None,
+        target_product_variant_id: None,
         min_quantity: code.min_quantity,
         max_quantity: None,
         max_discount_amount: None,

@@ -106,6 +106,7 @@ impl TestStore {
         let request = QuoteRequest {
             event_id: sheet.event.id,
             lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+            extras: Vec::new(),
             currency: None,
             promotion_code: code.map(|code| code.parse().expect("a line")),
             require_promotion: false,
@@ -115,6 +116,7 @@ impl TestStore {
             id: QuoteId::generate(self.now()),
             event: &sheet.event,
             areas: &sheet.areas,
+            products: &[],
             stages: &stages,
             promotion: promotion.as_ref().map(|promotion| PromotionOffer {
                 promotion,
@@ -439,7 +441,7 @@ fn the_program_is_valid() {
             fields.check((1..=50).contains(&area.unit_capacity) && area.capacity > 0, "/area", "");
         }
         fields.finish().unwrap_or_else(|error| panic!("{}: {:?}", act.slug, error.field_errors()));
-        sheets.insert(act.slug, PricedEvent { event, areas, stages }.into());
+        sheets.insert(act.slug, PricedEvent { event, areas, stages, products: Vec::new() }.into());
     }
     for code in &CODES {
         let mut fields = Fields::new();

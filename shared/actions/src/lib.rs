@@ -20,12 +20,12 @@ mod quotes;
 mod tickets;
 
 pub use catalog::{
-    AreaAvailability, AreaOffer, BestSeats, Catalog, DateOffer, OrganizerPage, PricedShow, SeatRow, SeatWish,
-    SeriesPage, ShowFilter, ShowList, Togetherness,
+    AreaAvailability, AreaOffer, BestSeats, Catalog, DateOffer, OrganizerPage, PricedShow, ProductOffer,
+    SeatRow, SeatWish, SeriesPage, ShowFilter, ShowList, Togetherness, VariantOffer,
 };
 pub use community::{Community, Lookup, RegistrationScope};
 pub use discounts::{DiscountWish, Discounts, ShowName};
 pub use erasure::{ErasureProgress, Erasures};
 pub use orders::{NewReservation, Orders, RequestDigest};
 pub use quotes::{QuoteKey, Quotes};
-pub use tickets::{HeldTicket, TicketDetails, TicketStatus, Tickets};
+pub use tickets::{BoughtVoucher, HeldTicket, TicketDetails, TicketStatus, Tickets};

@@ -5,6 +5,7 @@ use std::fmt;
 use boot::{ConfigError, Env, Secret};
 use domain::access::Claims;
 use domain::pricing::{PromotionOffer, Quote, QuoteInput, QuoteRequest, open, quote, seal};
+use domain::product::PricedProduct;
 use domain::{QuoteId, Result, Timestamp};
 use store::Fingerprints;
 use store::limit::CODES_TRIED;
@@ -81,6 +82,9 @@ impl Quotes {
         let catalog = &self.catalog;
         let event = catalog.event(request.event_id, now).await?;
         let stages_left = catalog.stages_left(&event, now).await?;
+        let others = catalog.other_products(&event, request.variants(), now).await?;
+        let products: Vec<&PricedProduct> =
+            event.products.iter().chain(others.iter().flat_map(|others| others.iter())).collect();
         let promotion = match request.code() {
             Some(code) => catalog.promotion(event.event.tenant_id, code.as_str(), now).await?,
             None => None,
@@ -99,6 +103,7 @@ impl Quotes {
             id: QuoteId::generate(now),
             event: &event.event,
             areas: &event.areas,
+            products: &products,
             stages: &stages_left.offers(&event.stages),
             promotion: offer,
             request,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::merged::merged;
 use crate::opening::{order_of_link, order_of_person};
 use crate::orders::all_orders;
-use domain::order::{Order, Ticket};
+use domain::order::{Order, Ticket, Voucher};
 use domain::purchaser::{OrderAccess, Purchaser};
 use domain::transfer::Transfer;
-use domain::{Error, EventId, Kind, Result, TicketId, Timestamp, TransferId, UserId};
+use domain::{Error, EventId, Kind, Result, TicketId, Timestamp, TransferId, UserId, VoucherId};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -39,6 +39,22 @@ impl HeldTicket {
     pub fn ticket(&self) -> Ticket<'_> {
         let ticket = self.order.tickets().find(|ticket| ticket.id == self.id);
         ticket.expect("a held ticket is one of its order")
+    }
+}
+
+/// A voucher with its order, which its buyer may see. It does not change hands.
+#[derive(Debug, Clone)]
+pub struct BoughtVoucher {
+    /// The order that bought it.
+    pub order: Order,
+    id: VoucherId,
+}
+
+impl BoughtVoucher {
+    /// The voucher as its order has it.
+    pub fn voucher(&self) -> Voucher<'_> {
+        let voucher = self.order.vouchers().find(|voucher| voucher.id == self.id);
+        voucher.expect("a bought voucher is one of its order")
     }
 }
 
@@ -113,6 +129,36 @@ impl Tickets {
         link.opens(&order, sheet.as_deref().map(|sheet| &sheet.event), now)?;
         let is_buyers = order.tickets().any(|ticket| ticket.id == id && ticket.holder == order.user);
         if is_buyers { Ok(HeldTicket { order: Arc::new(order), id }) } else { Err(ticket_not_found()) }
+    }
+
+    /// The voucher, if the caller bought it, or sent the link of its order.
+    ///
+    /// # Errors
+    /// `voucher_not_found`, also of other people's vouchers; `order_link_invalid` and `order_link_over`.
+    pub async fn bought_voucher(
+        &self,
+        access: &OrderAccess,
+        id: VoucherId,
+        now: Timestamp,
+    ) -> Result<BoughtVoucher> {
+        let not_found = || Error::not_found("voucher_not_found", "You have no such voucher.");
+        let (order, _) = id.order().ok_or_else(not_found)?;
+        let own = match &access.purchaser {
+            Some(person) => order_of_person(&self.store, person, order).await?,
+            None => None,
+        };
+        let order = match (own, access.link) {
+            (Some(order), _) => order,
+            (None, Some(link)) => {
+                let order = order_of_link(&self.store, link, order).await?.ok_or_else(not_found)?;
+                let sheet = self.events.get(&self.store, order.event, now).await?;
+                link.opens(&order, sheet.as_deref().map(|sheet| &sheet.event), now)?;
+                order
+            }
+            (None, None) => return Err(not_found()),
+        };
+        let is_issued = order.vouchers().any(|voucher| voucher.id == id);
+        if is_issued { Ok(BoughtVoucher { order, id }) } else { Err(not_found()) }
     }
 
     /// The ticket with its event and the state of its gate.

@@ -26,6 +26,7 @@ pub use details::Details;
 pub use moving::Move;
 pub use priced::PricedEvent;
 pub use row::RowLayout;
+pub(crate) use show::is_https;
 pub use show::{ADDRESS_PATTERN, CODE_PATTERN, MAX_DISCOUNTS, MemberDiscount, check_address};
 pub use summary::EventSummary;
 

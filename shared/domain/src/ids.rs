@@ -13,8 +13,10 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use type_safe_id::{StaticType, TypeSafeId};
+use type_safe_id::TypeSafeId;
 use uuid::Uuid;
+
+pub use type_safe_id::StaticType;
 
 /// An id of the kind `K`. Ordered by creation time, to the millisecond.
 pub struct Id<K>(Uuid, PhantomData<fn() -> K>);
@@ -43,6 +45,13 @@ impl<K: StaticType> Id<K> {
     fn of_time(time: Timestamp, rest: &[u8; 10]) -> Self {
         let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
         Self::from_uuid(uuid::Builder::from_unix_timestamp_millis(millis, rest).into_uuid())
+    }
+
+    /// The id at `index` of several that are derived from this one: `index` is added to its last byte.
+    #[must_use]
+    pub fn nth(&self, index: u8) -> Self {
+        let last = self.0.as_bytes()[15].wrapping_add(index);
+        Self::from_uuid(with_last_byte(self.0, last))
     }
 
     /// The id with these 128 bits.
@@ -188,6 +197,12 @@ ids! {
     ImageId, ImageKind = "img";
     /// A sale stage of an event.
     SaleStageId, SaleStageKind = "stg";
+    /// A product that is sold beside tickets.
+    ProductId, ProductKind = "prd";
+    /// A variant of a product, with its own price and stock.
+    VariantId, VariantKind = "var";
+    /// A voucher of an order: the right to one unit of a product.
+    VoucherId, VoucherKind = "vch";
     /// A promotion of a tenant.
     PromotionId, PromotionKind = "prm";
     /// A quote: a computed price, sealed.
@@ -219,6 +234,12 @@ ids! {
 /// The most tickets that one order holds; fits the last byte of a ticket id.
 pub const MAX_TICKETS_PER_ORDER: u8 = 20;
 
+/// The most vouchers that one order holds, beside its tickets.
+pub const MAX_VOUCHERS_PER_ORDER: u8 = 20;
+
+/// The place of an order's first voucher; places below are its tickets'.
+pub(crate) const FIRST_VOUCHER: u8 = 128;
+
 impl OrderId {
     /// The id of the order that `buyer` makes of a quote. A repeated `POST /reservations` thus
     /// finds the order that it made (it is idempotent); another buyer's order from the same quote
@@ -239,6 +260,12 @@ impl OrderId {
     pub fn ticket(&self, index: u8) -> TicketId {
         TicketId::from_uuid(with_last_byte(self.uuid(), index + 1))
     }
+
+    /// The id of the voucher at `index` (from 0) of this order: derived as those of its tickets, whose
+    /// numbers end far below.
+    pub fn voucher(&self, index: u8) -> VoucherId {
+        VoucherId::from_uuid(with_last_byte(self.uuid(), FIRST_VOUCHER + index + 1))
+    }
 }
 
 impl AuditId {
@@ -254,6 +281,17 @@ impl AuditId {
         let mut random = [0; 10];
         random.copy_from_slice(&digest.finalize()[..10]);
         Self::of_time(at, &random)
+    }
+}
+
+impl VariantId {
+    /// The id of the copy that a request makes of this variant: the same whenever it is repeated.
+    #[must_use]
+    pub fn copied_by(&self, request: RequestId) -> Self {
+        let digest = Sha256::new().chain_update(request.uuid()).chain_update(self.uuid()).finalize();
+        let mut random = [0; 10];
+        random.copy_from_slice(&digest[..10]);
+        Self::of_time(request.created_at(), &random)
     }
 }
 
@@ -296,6 +334,107 @@ impl TicketId {
             .then(|| (OrderId::from_uuid(with_last_byte(self.uuid(), 0)), number - 1))
     }
 }
+
+impl VoucherId {
+    /// The order that the voucher belongs to, and the voucher's index in it.
+    /// `None` if no order can have such a voucher.
+    pub fn order(&self) -> Option<(OrderId, u8)> {
+        let number = self.uuid().as_bytes()[15].checked_sub(FIRST_VOUCHER)?;
+        (1..=MAX_VOUCHERS_PER_ORDER)
+            .contains(&number)
+            .then(|| (OrderId::from_uuid(with_last_byte(self.uuid(), 0)), number - 1))
+    }
+}
+
+/// A part of an order that is used up at a door, and refunded, by itself: a ticket or a voucher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrderPart {
+    /// A ticket, which admits.
+    Ticket(TicketId),
+    /// A voucher, for which a product is handed out.
+    Voucher(VoucherId),
+}
+
+impl OrderPart {
+    /// The ticket or voucher with these 128 bits; its last byte says which.
+    pub fn from_uuid(uuid: Uuid) -> Self {
+        if uuid.as_bytes()[15] > FIRST_VOUCHER {
+            Self::Voucher(VoucherId::from_uuid(uuid))
+        } else {
+            Self::Ticket(TicketId::from_uuid(uuid))
+        }
+    }
+
+    /// The 128 bits of the id, without its kind.
+    pub const fn uuid(&self) -> Uuid {
+        match self {
+            Self::Ticket(ticket) => ticket.uuid(),
+            Self::Voucher(voucher) => voucher.uuid(),
+        }
+    }
+
+    /// The 26 characters after the prefix, as table keys hold them.
+    pub fn suffix(&self) -> String {
+        TicketId::from_uuid(self.uuid()).suffix()
+    }
+
+    /// Reads what [`OrderPart::suffix`] wrote.
+    pub fn from_suffix(suffix: &str) -> Result<Self, InvalidId> {
+        TicketId::from_suffix(suffix).map(|id| Self::from_uuid(id.uuid()))
+    }
+
+    /// The order that it belongs to, and its place among the states of the order's parts.
+    pub fn order(&self) -> Option<(OrderId, u8)> {
+        match self {
+            Self::Ticket(ticket) => ticket.order(),
+            Self::Voucher(voucher) => voucher.order().map(|(order, index)| (order, FIRST_VOUCHER + index)),
+        }
+    }
+
+    /// The ticket, if it is one.
+    pub fn ticket(&self) -> Option<TicketId> {
+        match self {
+            Self::Ticket(ticket) => Some(*ticket),
+            Self::Voucher(_) => None,
+        }
+    }
+
+    /// The voucher, if it is one.
+    pub fn voucher(&self) -> Option<VoucherId> {
+        match self {
+            Self::Ticket(_) => None,
+            Self::Voucher(voucher) => Some(*voucher),
+        }
+    }
+}
+
+impl From<TicketId> for OrderPart {
+    fn from(ticket: TicketId) -> Self {
+        Self::Ticket(ticket)
+    }
+}
+
+impl From<VoucherId> for OrderPart {
+    fn from(voucher: VoucherId) -> Self {
+        Self::Voucher(voucher)
+    }
+}
+
+impl<'de> Deserialize<'de> for OrderPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let part = match text.parse() {
+            Ok(ticket) => Self::Ticket(ticket),
+            Err(_) => Self::Voucher(text.parse().map_err(serde::de::Error::custom)?),
+        };
+        Ok(part)
+    }
+}
+
+inline_schema!(OrderPart, {
+    "type": "string",
+    "pattern": "^(tkt|vch)_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+});
 
 fn with_last_byte(uuid: Uuid, last: u8) -> Uuid {
     let mut bytes = uuid.into_bytes();
@@ -341,5 +480,25 @@ mod tests {
             assert_eq!(order.ticket(index).order(), Some((order, index)));
         }
         assert_eq!(TicketId::from_uuid(order.uuid()).order(), None);
+    }
+
+    #[test]
+    fn vouchers_are_derived_beside_the_tickets() {
+        let order = OrderId::of_quote(QuoteId::generate(at(0)), UserId::generate(at(0)));
+        for index in 0..MAX_VOUCHERS_PER_ORDER {
+            let voucher = order.voucher(index);
+            assert_eq!(voucher.order(), Some((order, index)));
+            assert_eq!(TicketId::from_uuid(voucher.uuid()).order(), None, "no ticket has its number");
+            let part = OrderPart::from(voucher);
+            assert_eq!(OrderPart::from_suffix(&part.suffix()), Ok(part));
+            assert_eq!(part.order(), Some((order, 128 + index)));
+        }
+        let ticket = OrderPart::from(order.ticket(MAX_TICKETS_PER_ORDER - 1));
+        assert_eq!(OrderPart::from_uuid(ticket.uuid()), ticket);
+        assert_eq!(VoucherId::from_uuid(ticket.uuid()).order(), None);
+        let read = |text: String| serde_json::from_value::<OrderPart>(text.into());
+        assert_eq!(read(order.voucher(3).to_string()).expect("a voucher"), order.voucher(3).into());
+        assert_eq!(read(order.ticket(3).to_string()).expect("a ticket"), order.ticket(3).into());
+        assert!(read(order.to_string()).is_err());
     }
 }

@@ -55,6 +55,7 @@ mod person;
 pub mod plan;
 pub mod policy;
 pub mod pricing;
+pub mod product;
 pub mod purchaser;
 pub mod qr;
 pub mod refund_task;

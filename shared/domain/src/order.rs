@@ -28,13 +28,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::payment::GatewayName;
 use crate::policy::Accepted;
-use crate::{Currency, Error, EventId, Language, Money, OrderId, Person, Result, TenantId, UserId};
+use crate::{
+    Currency, Error, EventId, FIRST_VOUCHER, Language, Money, OrderId, OrderPart, Person, Result, TenantId,
+    UserId,
+};
 
 pub use change::{Change, Revocation, TaskChange};
 pub use difference::{differences, undecided};
 pub use hold_refusal::HoldRefusal;
 pub use next::{Input, RefundOutcome, Report, Secured, Source, Step};
-pub use parts::{Attendee, Holding, OrderLine, Part, Ticket, TicketState};
+pub use parts::{Attendee, ExtraKind, ExtraLine, Holding, OrderLine, Part, Ticket, TicketState, Voucher};
 pub use payment::{Payment, PaymentState, RefundProgress, UnusedReason};
 pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;
@@ -50,9 +53,9 @@ pub enum OrderStatus {
     AwaitingPayment,
     /// Paid, or nothing to pay: the tickets are valid.
     Paid,
-    /// Some of its tickets were refunded.
+    /// Some of its tickets or vouchers were refunded.
     PartlyRefunded,
-    /// All of its tickets were refunded.
+    /// All of its tickets and vouchers were refunded.
     Refunded,
     /// Ended without tickets: cancelled, given up for another order, or its time ran out (which is
     /// not stored).
@@ -112,6 +115,8 @@ pub struct OrderFields {
     pub currency: Currency,
     /// The lines: each has the tickets of one area and price.
     pub lines: Vec<OrderLine>,
+    /// The extras: each has the units of one variant of a product.
+    pub extras: Vec<ExtraLine>,
     /// The total that the buyer pays, in minor units.
     pub total: i64,
     /// The buyer's e-mail address and name.
@@ -134,7 +139,8 @@ pub struct OrderFields {
     pub paid_at: Option<Timestamp>,
     /// The payments at gateways, failed ones included.
     pub payments: Vec<Payment>,
-    /// The state of single tickets, by their index; a new ticket has none.
+    /// The state of single tickets, by their index, and of vouchers, by 128 and their index; a new one
+    /// has none.
     pub tickets: BTreeMap<u8, TicketState>,
     /// The code of the promotion whose use it claimed.
     pub promotion_code: Option<String>,
@@ -177,10 +183,14 @@ impl Order {
         }
     }
 
-    /// The amount that a refund of each ticket gives back, in the order of the lines, in minor
-    /// units.
-    pub fn ticket_totals(&self) -> impl Iterator<Item = i64> {
-        self.lines.iter().flat_map(|line| line.ticket_totals(self.currency))
+    /// The amount that a refund of each ticket and voucher gives back, in minor units: the tickets in
+    /// the order of the lines, then the vouchers in that of the extras.
+    pub fn part_totals(&self) -> impl Iterator<Item = (OrderPart, i64)> {
+        let tickets = self.lines.iter().flat_map(|line| line.ticket_totals(self.currency));
+        let tickets = (0..).zip(tickets).map(|(index, amount)| (self.id.ticket(index).into(), amount));
+        let vouchers = self.extras.iter().flat_map(|extra| extra.unit_totals(self.currency));
+        let vouchers = (0..).zip(vouchers).map(|(index, amount)| (self.id.voucher(index).into(), amount));
+        tickets.chain(vouchers)
     }
 
     /// The total with its currency.
@@ -213,10 +223,38 @@ impl Order {
                 seat,
                 attendee: self.attendees.get(usize::from(index)),
                 serial: state.map_or(0, |state| state.serial),
-                refunded: state.is_some_and(|state| state.refunded),
+                refunded: self.is_refunded(index),
                 holder: state.and_then(|state| state.holder).unwrap_or(self.user),
             }
         })
+    }
+
+    /// Its vouchers, in the order of the extras; none before it is paid.
+    pub fn vouchers(&self) -> impl Iterator<Item = Voucher<'_>> {
+        let issued = self.status.is_settled();
+        let units = self.extras.iter().flat_map(|extra| (0..extra.quantity).map(move |_| extra));
+        (0..).zip(units).filter(move |_| issued).map(|(index, extra)| Voucher {
+            id: self.id.voucher(index),
+            index,
+            extra,
+            refunded: self.is_refunded(FIRST_VOUCHER + index),
+        })
+    }
+
+    /// How many units of each extra are not refunded.
+    pub fn kept_units(&self) -> Vec<u8> {
+        let mut first = FIRST_VOUCHER;
+        let extras = self.extras.iter().map(|extra| {
+            let kept = (first..first + extra.quantity).filter(|place| !self.is_refunded(*place)).count();
+            first += extra.quantity;
+            u8::try_from(kept).unwrap_or(u8::MAX)
+        });
+        extras.collect()
+    }
+
+    /// True if the ticket or voucher with this place among the states was refunded.
+    pub fn is_refunded(&self, place: u8) -> bool {
+        self.tickets.get(&place).is_some_and(|state| state.refunded)
     }
 
     /// The sum of the approved payments, without regard to refunds, in minor units.

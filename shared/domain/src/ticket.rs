@@ -19,12 +19,15 @@
 
 mod keyboards;
 mod reader;
+mod voucher;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use uuid::Uuid;
 
 use crate::seat::SeatLabel;
 use crate::{AreaId, EventId, TicketId};
+
+pub use voucher::{VariantTag, VoucherCode, sign_voucher, verify_voucher};
 
 /// The format and its version, readable by people who look at a stray code.
 const PREFIX: &str = "TQ1:";
@@ -36,10 +39,9 @@ const FIXED_BYTES: usize = KEY_BYTES + 16 + 16 + 2 + 4;
 /// Eight characters of a row (`Ñ` has two bytes), a hyphen and four digits.
 const MAX_SEAT_BYTES: usize = 21;
 const SIGNATURE_BYTES: usize = 64;
-/// The most characters of a code: Base45 makes three of two bytes.
-const MAX_CHARS: usize = PREFIX.len() + (FIXED_BYTES + MAX_SEAT_BYTES + SIGNATURE_BYTES).div_ceil(2) * 3;
-/// The longest text that is read: a code, and the characters that readers add around it.
-pub const MAX_CODE_INPUT_CHARS: usize = MAX_CHARS + 44;
+/// The longest text that is read: the longest code, which is a voucher's, and the characters that
+/// readers add around it.
+pub const MAX_CODE_INPUT_CHARS: usize = voucher::MAX_CHARS + 44;
 
 /// The content of a ticket's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +80,7 @@ impl AreaTag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodeRefused {
     /// It is something else: another QR code, or half of one.
-    #[error("this is not the code of a ticket")]
+    #[error("this is not the code of a ticket or voucher")]
     Malformed,
     /// It looks like a ticket, but none of our keys signed it.
     #[error("the code's signature is not ours")]
@@ -108,9 +110,14 @@ pub fn sign(code: &TicketCode, key: &SigningKey) -> String {
     if let Some(seat) = &code.seat {
         bytes.extend_from_slice(seat.to_string().as_bytes());
     }
-    let signature = key.sign(&signed_message(&bytes));
+    written(PREFIX, DOMAIN, bytes, key)
+}
+
+/// The text of a code with these bytes, signed for the protocol `domain`.
+fn written(prefix: &str, domain: &[u8], mut bytes: Vec<u8>, key: &SigningKey) -> String {
+    let signature = key.sign(&[domain, &bytes].concat());
     bytes.extend_from_slice(&signature.to_bytes());
-    format!("{PREFIX}{}", base45::encode(bytes))
+    format!("{prefix}{}", base45::encode(bytes))
 }
 
 /// The content of a scanned text, if one of `keys` signed it.
@@ -119,12 +126,21 @@ pub fn sign(code: &TicketCode, key: &SigningKey) -> String {
 /// undone ([`reader`]), and the signature decides whether that was right. A space within the code
 /// counts: it is one of Base45's 45 characters.
 pub fn verify(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> {
+    verify_as(text, PREFIX, |text| open(text, keys))
+}
+
+/// The first reading of a scanned text that `open` accepts.
+fn verify_as<C>(
+    text: &str,
+    prefix: &'static str,
+    open: impl Fn(&str) -> Result<C, CodeRefused>,
+) -> Result<C, CodeRefused> {
     if text.chars().count() > MAX_CODE_INPUT_CHARS {
         return Err(CodeRefused::Malformed);
     }
     let mut refused = CodeRefused::Malformed;
-    for candidate in reader::candidates(text) {
-        match open(&candidate, keys) {
+    for candidate in reader::candidates(text, prefix) {
+        match open(&candidate) {
             Ok(code) => return Ok(code),
             Err(CodeRefused::Forged) => refused = CodeRefused::Forged,
             Err(CodeRefused::Malformed) => {}
@@ -135,25 +151,33 @@ pub fn verify(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> 
 
 /// The content of exactly this text.
 fn open(text: &str, keys: &TicketKeys) -> Result<TicketCode, CodeRefused> {
-    let encoded = text.strip_prefix(PREFIX).ok_or(CodeRefused::Malformed)?;
+    open_as(text, PREFIX, DOMAIN, keys, read)
+}
+
+/// The content of exactly this text, as `read` reads its bytes, if it was signed for the protocol
+/// `domain`.
+fn open_as<C>(
+    text: &str,
+    prefix: &str,
+    domain: &[u8],
+    keys: &TicketKeys,
+    read: impl Fn(&[u8]) -> Option<C>,
+) -> Result<C, CodeRefused> {
+    let encoded = text.strip_prefix(prefix).ok_or(CodeRefused::Malformed)?;
     let bytes = base45::decode(encoded).map_err(|_| CodeRefused::Malformed)?;
-    // Some overlong groups decode to the same bytes; a ticket has one text only.
+    // Some overlong groups decode to the same bytes; a code has one text only.
     if base45::encode(&bytes) != encoded {
         return Err(CodeRefused::Malformed);
     }
     let (signed, signature) = bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(CodeRefused::Malformed)?;
     let code = read(signed).ok_or(CodeRefused::Malformed)?;
-    let (message, signature) = (signed_message(signed), Signature::from_bytes(signature));
+    let (message, signature) = ([domain, signed].concat(), Signature::from_bytes(signature));
     keys.0
         .iter()
         .filter(|key| key.as_bytes()[..KEY_BYTES] == signed[..KEY_BYTES])
         .any(|key| key.verify_strict(&message, &signature).is_ok())
         .then_some(code)
         .ok_or(CodeRefused::Forged)
-}
-
-fn signed_message(bytes: &[u8]) -> Vec<u8> {
-    [DOMAIN, bytes].concat()
 }
 
 fn read(bytes: &[u8]) -> Option<TicketCode> {
@@ -181,12 +205,19 @@ mod tests {
 
     use super::*;
 
+    /// The most characters of a code: Base45 makes three of two bytes.
+    const MAX_CHARS: usize = PREFIX.len() + (FIXED_BYTES + MAX_SEAT_BYTES + SIGNATURE_BYTES).div_ceil(2) * 3;
+
     fn key(seed: u8) -> SigningKey {
         SigningKey::from_bytes(&[seed; 32])
     }
 
     fn keys(keys: &[SigningKey]) -> TicketKeys {
         TicketKeys::new(keys.iter().map(|key| key.verifying_key().to_bytes())).expect("keys")
+    }
+
+    fn signed_message(bytes: &[u8]) -> Vec<u8> {
+        [DOMAIN, bytes].concat()
     }
 
     fn code(seat: Option<&str>) -> TicketCode {

@@ -21,7 +21,7 @@ pub use batch::process;
 pub use dead_letters::DeadLetters;
 pub use mail::{
     Admission, DiscountMail, Image, InvitationMail, LinkMail, Mail, MailMessage, OrderLinkMail, OrderMail,
-    Organiser, REQUEST_TAG, Show, TicketsMail, TransferMail, WithdrawalMail,
+    Organiser, REQUEST_TAG, Show, TicketsMail, TransferMail, VoucherFacts, WithdrawalMail,
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use payment_mail::{

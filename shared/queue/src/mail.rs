@@ -5,7 +5,9 @@ use domain::access::Role;
 use domain::order::UnusedReason;
 use domain::tenant::LegalInfo;
 use domain::user::LinkPurpose;
-use domain::{DiscountRequestId, Language, Money, OrderId, Person, TenantId, TicketId, Timestamp, UserId};
+use domain::{
+    DiscountRequestId, Language, Money, OrderId, Person, TenantId, TicketId, Timestamp, UserId, VoucherId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail, VoucherMail};
@@ -139,6 +141,18 @@ pub struct Admission {
     pub image: Option<String>,
 }
 
+/// One voucher in a mail: what a unit of a product is handed out for.
+#[serde_with::skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VoucherFacts {
+    /// The voucher.
+    pub voucher: VoucherId,
+    /// What is handed out.
+    pub name: String,
+    /// The content id of its QR code's picture, if the mail has it.
+    pub image: Option<String>,
+}
+
 /// The facts of a mail with tickets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketsMail {
@@ -158,6 +172,9 @@ pub struct TicketsMail {
     pub organiser: Organiser,
     /// The tickets.
     pub tickets: Vec<Admission>,
+    /// The vouchers for products.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vouchers: Vec<VoucherFacts>,
 }
 
 /// The facts of a mail about an order.

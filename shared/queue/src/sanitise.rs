@@ -10,8 +10,8 @@ use domain::words::{line, note, person_name, title};
 
 use crate::{
     Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderLinkMail, OrderMail, Organiser,
-    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, VoucherMail, WaitingRefund,
-    WithdrawalMail,
+    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, VoucherFacts, VoucherMail,
+    WaitingRefund, WithdrawalMail,
 };
 
 impl MailMessage {
@@ -127,11 +127,16 @@ fn admission(ticket: Admission) -> Admission {
     }
 }
 
+fn voucher(voucher: VoucherFacts) -> VoucherFacts {
+    VoucherFacts { name: title(&voucher.name), ..voucher }
+}
+
 fn tickets(mail: TicketsMail) -> TicketsMail {
     TicketsMail {
         show: show(mail.show),
         organiser: organiser(mail.organiser),
         tickets: mail.tickets.into_iter().map(admission).collect(),
+        vouchers: mail.vouchers.into_iter().map(voucher).collect(),
         ..mail
     }
 }

@@ -21,6 +21,7 @@ pub mod limit;
 mod member;
 mod order;
 mod plan;
+mod product;
 pub mod recount;
 pub mod stream;
 mod tenant;
@@ -52,6 +53,7 @@ pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};
 pub use order::{HoldError, HoldRequest, SETTLING};
 pub use plan::PlanVersion;
+pub use product::{StockLeft, StoredProducts};
 pub use tenant::{AuditPlace, AuditStep, AuditWalk, Device, Invited, MAX_DEVICES, StaffEntry};
 pub use user::{Link, LinkGrant};
 

@@ -131,6 +131,52 @@ fn free_tickets_show_no_total() {
     }
 }
 
+/// The tickets' message with two vouchers.
+fn with_vouchers() -> MailMessage {
+    let mut message = tickets();
+    if let Mail::Tickets(tickets) = &mut message.mail {
+        let order: domain::OrderId = tickets.order;
+        let voucher = |index: u8, name: &str| queue::VoucherFacts {
+            voucher: order.voucher(index),
+            name: name.to_owned(),
+            image: Some(format!("voucher-{}", index + 1)),
+        };
+        tickets.vouchers = vec![voucher(0, "Cerveza, 500 ml"), voucher(1, "Parqueadero")];
+    }
+    message
+}
+
+#[test]
+fn vouchers_stand_apart_from_the_tickets() {
+    let message = with_vouchers();
+    let text = text(&message);
+    let (before, after) =
+        text.split_once("Para mostrar donde se entrega cada producto:").expect("a part of its own");
+    assert!(before.contains("Tus entradas para Los Faroles") && !before.contains("Cerveza"), "{text}");
+    assert!(after.contains("- Cerveza, 500 ml\n  vch_") && after.contains("- Parqueadero\n  vch_"), "{text}");
+    let html = rendered(&message).html;
+    for part in ["cid:ticket-1", "cid:voucher-1", "cid:voucher-2", "Código QR del vale 2: Parqueadero"] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(html.find("cid:ticket-1") < html.find("cid:voucher-1"), "tickets come first");
+    assert!(!rendered(&tickets()).html.contains("producto"), "without them nothing is said");
+}
+
+#[test]
+fn an_order_without_tickets_speaks_of_none() {
+    for (language, order, ticket) in
+        [(Language::Es, "Tu compra", "entrada"), (Language::En, "Your order", "ticket")]
+    {
+        let mut message = MailMessage { language, ..with_vouchers() };
+        if let Mail::Tickets(tickets) = &mut message.mail {
+            tickets.tickets.clear();
+        }
+        let said = text(&message);
+        let body = said.split("--").next().expect("a text");
+        assert!(said.starts_with(order) && !body.contains(ticket), "{said}");
+    }
+}
+
 #[test]
 fn a_withdrawal_names_its_code_and_what_goes_back() {
     for (language, worthless, kept) in [

@@ -8,7 +8,7 @@ mod world;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use domain::TicketId;
+use domain::OrderPart;
 use domain::order::{Order, OrderStatus, PaymentState, RefundProgress};
 use domain::payment::{Dispute, PaymentStatus};
 use proptest::prelude::*;
@@ -154,13 +154,16 @@ impl History {
     fn organiser_refunds(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         let mut order = world.order.clone();
-        let mut wanted = order.valid_tickets();
-        wanted.retain(|ticket| !world.used.contains(ticket));
-        wanted.truncate(1 + usize::from(choice % 3));
+        let mut wanted = order.valid_parts();
+        wanted.retain(|part| !world.used.contains(part));
         if wanted.is_empty() {
             return;
         }
-        let Ok(change) = order.refund_tickets(&wanted) else { return };
+        // Tickets alone, vouchers alone, or some of both.
+        let first = usize::from(choice / 3) % wanted.len();
+        wanted.rotate_left(first);
+        wanted.truncate(1 + usize::from(choice % 3));
+        let Ok(change) = order.refund_parts(&wanted) else { return };
         let promised = |order: &Order| order.payments.iter().map(|payment| payment.refund_due).sum::<i64>();
         let promised = promised(&order) - promised(&world.order);
         let (order, outbox) = order.written(&change, &[]);
@@ -191,9 +194,9 @@ impl History {
                 world.places_gone |= is_free && !world.order.status.is_settled();
             }
             1 => {
-                let valid = world.order.valid_tickets();
-                let ticket = valid.get(usize::from(choice / 4) % 3).copied();
-                world.used.extend(ticket);
+                let valid = world.order.valid_parts();
+                let part = valid.get(usize::from(choice / 4) % 6).copied();
+                world.used.extend(part);
             }
             2 => {
                 if let Some(payment) = pick(&mut world.payments, choice / 4) {
@@ -334,21 +337,24 @@ impl History {
             }
         }
         ensure(paying <= 1, || "two payments are kept".to_owned())?;
-        let valid = value(order, &order.valid_tickets());
+        let valid = value(order, &order.valid_parts());
         if !self.meddled {
-            ensure(order.kept() == valid, || format!("{} kept, tickets for {valid}", order.kept()))?;
+            ensure(order.kept() == valid, || {
+                format!("{} kept, tickets and vouchers for {valid}", order.kept())
+            })?;
         }
         ensure(order.kept() <= valid || self.meddled, || "kept for nothing".to_owned())?;
-        let refunded = order.tickets().filter(|ticket| ticket.refunded);
+        let tickets = order.tickets().filter(|ticket| ticket.refunded).map(|ticket| ticket.id.into());
+        let vouchers = order.vouchers().filter(|voucher| voucher.refunded).map(|voucher| voucher.id.into());
         ensure(
-            refunded.map(|ticket| ticket.id).collect::<Vec<_>>()
+            tickets.chain(vouchers).collect::<Vec<OrderPart>>()
                 == world.revoked.iter().copied().collect::<Vec<_>>(),
             || "doors and order differ".to_owned(),
         )?;
-        ensure(world.revoked.is_disjoint(&world.used), || "a used ticket was revoked".to_owned())?;
+        ensure(world.revoked.is_disjoint(&world.used), || "what was used was revoked".to_owned())?;
         if order.kept() <= 0 {
-            let unused = order.valid_tickets().into_iter().find(|ticket| !world.used.contains(ticket));
-            ensure(unused.is_none(), || "a ticket admits that nobody paid".to_owned())?;
+            let unused = order.valid_parts().into_iter().find(|part| !world.used.contains(part));
+            ensure(unused.is_none(), || "a ticket or voucher is good that nobody paid".to_owned())?;
         }
         let manual =
             |payment: &domain::order::Payment| matches!(payment.refund, Some(RefundProgress::Manual { .. }));
@@ -383,11 +389,9 @@ fn mood(choice: u8) -> RefundBehaviour {
     moods[usize::from(choice) % moods.len()]
 }
 
-/// The price of these tickets, in minor units.
-fn value(order: &Order, tickets: &[TicketId]) -> i64 {
-    let prices: Vec<i64> = order.ticket_totals().collect();
-    let price = |ticket: &TicketId| ticket.order().map(|(_, index)| prices[usize::from(index)]);
-    tickets.iter().filter_map(price).sum()
+/// The price of these tickets and vouchers, in minor units.
+fn value(order: &Order, parts: &[OrderPart]) -> i64 {
+    order.part_totals().filter(|(part, _)| parts.contains(part)).map(|(_, price)| price).sum()
 }
 
 /// A person looks at the gateway first, and gives back what is missing.
@@ -420,7 +424,7 @@ fn run(guards: Guards, histories: u32) -> Result<(), String> {
 }
 
 #[test]
-fn money_kept_always_equals_the_value_of_valid_tickets() {
+fn money_kept_always_equals_the_value_of_what_is_valid() {
     run(ALL, 3000).unwrap_or_else(|why| panic!("{why}"));
 }
 

@@ -72,8 +72,8 @@ async fn save(world: &Shared, guards: Guards, order: &Order, change: &Change) ->
     let mut revoked = Vec::new();
     if change.revokes == Revocation::Unused {
         turn().await;
-        revoked = order.valid_tickets();
-        revoked.retain(|ticket| !world.borrow().used.contains(ticket));
+        revoked = order.valid_parts();
+        revoked.retain(|part| !world.borrow().used.contains(part));
     }
     let (mut order, outbox) = order.written(change, &revoked);
     turn().await;

@@ -11,10 +11,10 @@ use domain::order::{
 };
 use domain::outbox::Outbox;
 use domain::payment::{Dispute, Due, GatewayName, ManualReason, MethodKind, PaymentReport, PaymentStatus};
-use domain::{Currency, GatewayAccountId, Money, TenantId, TicketId, Timestamp, UserId};
+use domain::{Currency, GatewayAccountId, Money, OrderPart, TenantId, Timestamp, UserId};
 
-/// The price of three tickets, in minor units.
-pub(super) const PRICE: i64 = 100;
+/// The price of three tickets and three units of products, in minor units.
+pub(super) const PRICE: i64 = 151;
 
 /// How long the buyer has to pay in cash.
 const CASH: Duration = Duration::from_secs(24 * 3600);
@@ -26,10 +26,10 @@ pub(super) struct World {
     /// The order as stored in the table.
     pub(super) order: Order,
     pub(super) tasks: BTreeSet<u8>,
-    /// Tickets that were used at the door.
-    pub(super) used: BTreeSet<TicketId>,
-    /// Tickets that the doors refuse.
-    pub(super) revoked: BTreeSet<TicketId>,
+    /// Tickets and vouchers that were used at the door.
+    pub(super) used: BTreeSet<OrderPart>,
+    /// Tickets and vouchers that the doors refuse.
+    pub(super) revoked: BTreeSet<OrderPart>,
     /// True if another order has the places.
     pub(super) places_gone: bool,
     /// Until when the order's claims last, if it has any.
@@ -144,6 +144,8 @@ impl World {
         // The first attempt was noted, the second was not.
         let order = fixture::order(OrderStatus::AwaitingPayment, &[PaymentState::Pending]).with(|order| {
             (order.user, order.tenant) = (user, tenant);
+            order.extras = vec![fixture::extra(1, 20), fixture::extra(2, 31)];
+            (order.total, order.payments[0].amount) = (PRICE, PRICE);
             order.payments[0].gateway = GatewayName::Payu;
             order.payments[0].account = Some(account.id);
             order.payments[0].may_extend_to = Some(now + CASH);
@@ -200,10 +202,9 @@ impl World {
         order: &Order,
         outbox: Option<&Outbox>,
         tasks: &[TaskChange],
-        revoked: &[TicketId],
+        revoked: &[OrderPart],
     ) -> bool {
-        if order.version != self.order.version + 1 || revoked.iter().any(|ticket| self.used.contains(ticket))
-        {
+        if order.version != self.order.version + 1 || revoked.iter().any(|part| self.used.contains(part)) {
             return self.order == *order;
         }
         if order.is_payable()

@@ -44,6 +44,7 @@ const TAGS: [(&str, &str); 21] = [
     ("Areas", "The zones of an event, their places and seats."),
     ("Seating plan", "Where the seats of an event are, in versions; exchange with pretix."),
     ("Prices", "Sale stages, promotions, fees and VAT."),
+    ("Products", "What is sold beside tickets, with variants, prices and stocks: parking, drinks, shirts."),
     ("Discounts", "Members of a community ask for discounts on shows, and look how far the answer is."),
     ("Members", "Who belongs to a tenant's community: subscriptions, fees, files of members."),
     (

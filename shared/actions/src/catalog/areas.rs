@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::event::{Area, AreaKind};
-use domain::pricing::{AreaPrice, current_price};
+use domain::pricing::{CurrentPrice, current_price};
 use domain::seat::SeatState;
 use domain::{AreaId, Error, Result, Timestamp};
 use futures::future::try_join_all;
@@ -19,7 +19,7 @@ pub struct AreaOffer<'a> {
     /// The area.
     pub area: &'a Area,
     /// The current price of one ticket.
-    pub price: AreaPrice,
+    pub price: CurrentPrice,
     /// The number of tickets that are left.
     pub left: u32,
 }

@@ -8,6 +8,7 @@ mod areas;
 mod best;
 mod organizers;
 mod prices;
+mod products;
 mod series;
 mod shows;
 
@@ -20,12 +21,13 @@ use domain::series::Series;
 use domain::tenant::Tenant;
 use domain::{AreaId, Error, EventId, Result, SeriesId, TenantId, Timestamp};
 use jiff::SignedDuration;
-use store::{Cache, RowState, SeatingCache, StagesLeft, Store, StoredEvent};
+use store::{Cache, RowState, SeatingCache, StagesLeft, StockLeft, Store, StoredEvent, StoredProducts};
 
 pub use areas::{AreaAvailability, AreaOffer, SeatRow};
 pub use best::{BestSeats, SeatWish, Togetherness};
 pub use organizers::OrganizerPage;
 pub use prices::PricedShow;
+pub use products::{ProductOffer, VariantOffer};
 pub use series::{DateOffer, SeriesPage};
 pub use shows::{ShowFilter, ShowList};
 
@@ -67,6 +69,8 @@ struct Caches {
     promotions: Cache<(TenantId, String), (Promotion, Option<u32>)>,
     prices: Cache<EventId, Option<i64>>,
     seatings: SeatingCache,
+    products: Cache<TenantId, StoredProducts>,
+    stock: Cache<EventId, StockLeft>,
 }
 
 impl Catalog {
@@ -99,6 +103,8 @@ impl Catalog {
             promotions: Cache::new(512, left),
             prices: Cache::new(MAX_SHOWS, listed),
             seatings: SeatingCache::default(),
+            products: Cache::new(128, listed),
+            stock: Cache::new(256, left),
         };
         Self { store: store.clone(), caches: Arc::new(caches) }
     }

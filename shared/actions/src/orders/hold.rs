@@ -13,7 +13,7 @@ use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::purchaser::Purchaser;
 use domain::{Error, Kind, Language, OrderId, Result, Timestamp};
 use futures::future::try_join;
-use store::{Failure, GateError, HoldRequest, Store, StoredEvent, key_reused, recount};
+use store::{Failure, GateError, HoldRequest, Store, StoredEvent, StoredProducts, key_reused, recount};
 
 use super::digest::RequestDigest;
 use super::guest::count_guest_order;
@@ -48,7 +48,7 @@ impl Orders {
     ///
     /// # Errors
     /// What keeps the event from being sold, what is wrong with the quote, the attendees or the
-    /// promotion, `sold_out` and its kin,
+    /// promotion, `sold_out`, `product_sold_out` and their kin,
     /// `quote_used`, `too_many_reservations`, `policies_changed`, `idempotency_key_reused` and, for guests,
     /// `too_many_tries`.
     pub async fn hold(
@@ -64,11 +64,13 @@ impl Orders {
         let digest = request.digest.as_ref();
         let language = request.language.unwrap_or(event.event.language);
         let seatings = self.seatings.get(&self.store, &event, now).await?;
+        let products = self.other_products(&quote, &event, now).await?;
         let attempt = HoldAttempt {
             store: &self.store,
             buyer,
             event: &event,
             seatings: &seatings,
+            products: products.as_deref(),
             language,
             digest,
             now,
@@ -93,6 +95,8 @@ struct HoldAttempt<'a> {
     event: &'a StoredEvent,
     seatings: &'a Seatings,
     language: Language,
+    /// The products of the organiser for all events, if the quote has some of them.
+    products: Option<&'a StoredProducts>,
     digest: Option<&'a RequestDigest>,
     now: Timestamp,
 }
@@ -185,6 +189,7 @@ impl HoldAttempt<'_> {
             quote: &quote,
             sheet: self.event,
             seatings: self.seatings,
+            products: self.products,
             promotion: promotion.as_ref(),
             user,
             until: expires_at,

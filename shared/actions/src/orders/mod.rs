@@ -12,11 +12,13 @@ use std::time::Duration;
 use domain::event::event_not_found;
 use domain::order::Order;
 use domain::policy::Policy;
+use domain::pricing::Quote;
+use domain::product::find_variant;
 use domain::purchaser::{OrderAccess, Purchaser};
 use domain::tenant::Tenant;
 use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
-use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, SeatingCache, Store, StoredEvent};
+use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, SeatingCache, Store, StoredEvent, StoredProducts};
 
 use crate::QuoteKey;
 use crate::merged::merged;
@@ -43,6 +45,7 @@ pub struct Orders {
     tenants: Arc<Cache<TenantId, Tenant>>,
     refund_policies: Arc<Cache<(TenantId, u16), Policy>>,
     seatings: SeatingCache,
+    products: Arc<Cache<TenantId, StoredProducts>>,
 }
 
 impl Orders {
@@ -55,7 +58,24 @@ impl Orders {
             tenants: Arc::new(Cache::new(256, POLICIES_MILLIS)),
             refund_policies: Arc::new(Cache::new(64, KEPT_MILLIS)),
             seatings: SeatingCache::default(),
+            products: Arc::new(Cache::new(64, ON_SALE_MILLIS)),
         }
+    }
+
+    /// The products that the organiser has for all events, cached for some seconds; `None` if the quote
+    /// has none of them.
+    async fn other_products(
+        &self,
+        quote: &Quote,
+        event: &StoredEvent,
+        now: Timestamp,
+    ) -> Result<Option<Arc<StoredProducts>>> {
+        if quote.extras.iter().all(|extra| find_variant(&event.products, extra.variant_id).is_some()) {
+            return Ok(None);
+        }
+        let tenant = quote.tenant_id;
+        let read = || async move { Ok(Some(self.store.tenant_products(tenant, false).await?)) };
+        self.products.get(tenant, now, read).await
     }
 
     /// An event with its areas and stages, cached for some seconds.

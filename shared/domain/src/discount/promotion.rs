@@ -41,6 +41,7 @@ pub fn promotion(request: &DiscountRequest, show: &Event, code: PromotionCode) -
         applies_to: AppliesTo::Event,
         target_event_id: Some(show.id),
         target_area_id: None,
+        target_product_variant_id: None,
         min_quantity: None,
         max_quantity: Some(discount.max_tickets.into()),
         max_discount_amount: None,

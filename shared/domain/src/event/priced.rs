@@ -1,9 +1,11 @@
 use crate::pricing::{AdjustmentType, SaleStage};
+use crate::product::PricedProduct;
 use crate::{AreaId, Error, Result};
 
 use super::{Area, Event, MemberDiscount};
 
-/// An event with its areas and sale stages: everything that its prices depend on.
+/// An event with its areas, sale stages and own products: everything that its prices depend on, besides
+/// the products that a tenant has for all events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PricedEvent {
     /// The event.
@@ -12,14 +14,21 @@ pub struct PricedEvent {
     pub areas: Vec<Area>,
     /// The sale stages; of those that apply at the same time, the first one holds.
     pub stages: Vec<SaleStage>,
+    /// The products of this event alone, in the order of lists: by position.
+    pub products: Vec<PricedProduct>,
 }
 
 impl PricedEvent {
-    /// The event with its areas and stages, put in order.
-    pub fn new(event: Event, mut areas: Vec<Area>, mut stages: Vec<SaleStage>) -> Self {
+    /// The event with its areas and stages, put in order, and its products, which are.
+    pub fn new(
+        event: Event,
+        mut areas: Vec<Area>,
+        mut stages: Vec<SaleStage>,
+        products: Vec<PricedProduct>,
+    ) -> Self {
         areas.sort_by_key(|area| (area.position, area.id));
         stages.sort_by_key(|stage| (stage.priority_order, stage.start_time, stage.id));
-        Self { event, areas, stages }
+        Self { event, areas, stages, products }
     }
 
     /// The area with this id.
@@ -52,6 +61,8 @@ impl PricedEvent {
             "The event has a discount for members in its currency. Take it away before you change it."
         } else if self.stages.iter().any(|stage| stage.price_adjustment_type == AdjustmentType::Fixed) {
             "The event has a sale stage with an amount in its currency. Delete it before you change it."
+        } else if !self.products.is_empty() {
+            "The event has products with prices in its currency. Delete them before you change it."
         } else {
             return Ok(());
         };

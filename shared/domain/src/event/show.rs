@@ -172,7 +172,7 @@ pub fn check_address(address: Option<&str>, pointer: &str, fields: &mut Fields) 
 
 /// True for a URL that browsers open without a warning: `https`, a host with a dot, and no text
 /// before an `@` that could look like another host.
-fn is_https(address: &str) -> bool {
+pub(crate) fn is_https(address: &str) -> bool {
     let Some(rest) = address.strip_prefix("https://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.split_once(':').map_or(host, |(host, _)| host);

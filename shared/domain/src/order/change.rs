@@ -1,7 +1,7 @@
 //! The consequences of a changed order, written together with it.
 
 use super::Order;
-use crate::TicketId;
+use crate::OrderPart;
 use crate::outbox::{Outbox, TicketLoss};
 use crate::payment_difference::PaymentDifference;
 
@@ -13,21 +13,21 @@ pub struct Change {
     pub outbox: Option<Outbox>,
     /// The changes of the order's refund tasks.
     pub tasks: Vec<TaskChange>,
-    /// The tickets that stop admitting.
+    /// The tickets and vouchers that are worth nothing any more.
     pub revokes: Revocation,
     /// A payment difference for the organiser's daily report, written before the order is.
     pub difference: Option<PaymentDifference>,
 }
 
-/// The tickets that stop admitting with a change.
+/// The tickets and vouchers that a change makes worthless.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub enum Revocation {
-    /// No tickets.
+    /// None of them.
     #[default]
     None,
-    /// These tickets: all of them, or the change is refused.
-    Tickets(Vec<TicketId>),
-    /// The unused tickets of the order: none of its money is left.
+    /// These: all of them, or the change is refused.
+    Parts(Vec<OrderPart>),
+    /// The unused tickets and vouchers of the order: none of its money is left.
     Unused,
 }
 
@@ -50,14 +50,16 @@ impl Change {
 }
 
 impl Order {
-    /// The tickets that are not refunded. Whether they were used is not in the order.
-    pub fn valid_tickets(&self) -> Vec<TicketId> {
-        self.tickets().filter(|ticket| !ticket.refunded).map(|ticket| ticket.id).collect()
+    /// The tickets and vouchers that are not refunded. Whether they were used is not in the order.
+    pub fn valid_parts(&self) -> Vec<OrderPart> {
+        let tickets = self.tickets().filter(|ticket| !ticket.refunded).map(|ticket| ticket.id.into());
+        let vouchers = self.vouchers().filter(|voucher| !voucher.refunded).map(|voucher| voucher.id.into());
+        tickets.chain(vouchers).collect()
     }
 
     /// The order and the message as they are written for a change that revokes `revoked`: with the
     /// next version.
-    pub fn written(&self, change: &Change, revoked: &[TicketId]) -> (Self, Option<Outbox>) {
+    pub fn written(&self, change: &Change, revoked: &[OrderPart]) -> (Self, Option<Outbox>) {
         let mut order = self.clone();
         order.0.version += 1;
         if change.revokes == Revocation::Unused {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::testing::at;
-use crate::{AreaId, QuoteId};
+use crate::{AreaId, ProductId, QuoteId, VariantId};
 
 /// When the orders of tests were held.
 pub fn now() -> Timestamp {
@@ -18,6 +18,22 @@ pub fn line(quantity: u8, total: i64) -> OrderLine {
         area: AreaId::generate(now()),
         quantity,
         seats: Vec::new(),
+        stage: None,
+        base: total,
+        stage_adjustment: 0,
+        promotion: 0,
+        fee: 0,
+        vat: 0,
+        total,
+    }
+}
+
+/// An extra of `quantity` units of a product, for `total` minor units.
+pub fn extra(quantity: u8, total: i64) -> ExtraLine {
+    ExtraLine {
+        kind: ExtraKind::Product { product: ProductId::generate(now()), variant: VariantId::generate(now()) },
+        name: "Cerveza, 500 ml".to_owned(),
+        quantity,
         stage: None,
         base: total,
         stage_adjustment: 0,
@@ -44,6 +60,7 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
         status,
         currency: Currency::CLP,
         lines: vec![line(3, 100)],
+        extras: Vec::new(),
         total: 100,
         buyer: Person { email: "ana@example.com".to_owned(), name: "Ana".to_owned() },
         phone: None,

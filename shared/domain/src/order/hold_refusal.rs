@@ -1,7 +1,7 @@
 //! Why the places of a quote cannot be held.
 
 use crate::seat::SeatLabel;
-use crate::{AreaId, Error};
+use crate::{AreaId, Error, VariantId};
 
 /// Why nothing was held for a quote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,13 @@ pub enum HoldRefusal {
         /// The area.
         area: AreaId,
         /// Its free places, at most what was asked for.
+        left: u32,
+    },
+    /// A variant of a product has fewer units than the quote needs.
+    ProductSoldOut {
+        /// The variant.
+        variant: VariantId,
+        /// Its free units, at most what was asked for.
         left: u32,
     },
     /// Other buyers have these seats.
@@ -43,6 +50,15 @@ impl From<HoldRefusal> for Error {
                     _ => "This area has fewer places left than you asked for.",
                 };
                 Self::conflict("sold_out", detail).with("area_id", area.to_string()).with("left", left)
+            }
+            HoldRefusal::ProductSoldOut { variant, left } => {
+                let detail = match left {
+                    0 => "This product is sold out.",
+                    _ => "There are fewer units left of this product than you asked for.",
+                };
+                Self::conflict("product_sold_out", detail)
+                    .with("variant_id", variant.to_string())
+                    .with("left", left)
             }
             HoldRefusal::SeatsTaken(seats) => {
                 Self::conflict("seats_taken", "Somebody else has some of these seats. Choose others.")

@@ -1,12 +1,12 @@
-//! The parts of an order: its lines, claims, attendees and tickets.
+//! The parts of an order: its lines, extras, claims, attendees, tickets and vouchers.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::payable::PriceUnit;
-use crate::pricing::QuoteLine;
+use crate::pricing::{QuoteExtra, QuoteLine};
 use crate::seat::SeatLabel;
-use crate::{AreaId, Currency, SaleStageId, TicketId, UserId};
+use crate::{AreaId, Currency, ProductId, SaleStageId, TicketId, UserId, VariantId, VoucherId};
 
 /// The person for whom a ticket is. The wire names are Spanish because clients of the Crowdify
 /// system send them so.
@@ -52,18 +52,89 @@ pub struct OrderLine {
 impl From<QuoteLine> for OrderLine {
     /// The order charges the price that the quote showed.
     fn from(line: QuoteLine) -> Self {
+        let amounts = line.amounts;
         Self {
             area: line.area_id,
-            quantity: line.quantity,
+            quantity: amounts.quantity,
             seats: line.seats,
-            stage: line.stage_id,
-            base: line.base,
-            stage_adjustment: line.stage_adjustment,
-            promotion: line.promotion,
-            fee: line.fee,
-            vat: line.vat,
-            total: line.total,
+            stage: amounts.stage_id,
+            base: amounts.base,
+            stage_adjustment: amounts.stage_adjustment,
+            promotion: amounts.promotion,
+            fee: amounts.fee,
+            vat: amounts.vat,
+            total: amounts.total,
         }
+    }
+}
+
+/// Units of one kind and price that are sold beside tickets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraLine {
+    /// What is sold.
+    pub kind: ExtraKind,
+    /// The name of a unit when it was bought: what the buyer has a right to, whatever became of the
+    /// product since.
+    pub name: String,
+    /// The number of units.
+    pub quantity: u8,
+    /// The sale stage that set the price.
+    pub stage: Option<SaleStageId>,
+    /// The price of the units before adjustments, in minor units.
+    pub base: i64,
+    /// The stage's adjustment: an addition, or a reduction if negative.
+    pub stage_adjustment: i64,
+    /// The promotion's reduction, zero or negative.
+    pub promotion: i64,
+    /// The convenience fee.
+    pub fee: i64,
+    /// The value added tax: contained in the other amounts, or on top of them.
+    pub vat: i64,
+    /// The total that the buyer pays for the units.
+    pub total: i64,
+}
+
+/// What an extra is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtraKind {
+    /// A variant of a product, handed out for a voucher a unit.
+    Product {
+        /// The product.
+        product: ProductId,
+        /// Its variant.
+        variant: VariantId,
+    },
+}
+
+impl From<QuoteExtra> for ExtraLine {
+    /// The order charges the price that the quote showed.
+    fn from(extra: QuoteExtra) -> Self {
+        let amounts = extra.amounts;
+        Self {
+            kind: ExtraKind::Product { product: extra.product_id, variant: extra.variant_id },
+            name: extra.name,
+            quantity: amounts.quantity,
+            stage: amounts.stage_id,
+            base: amounts.base,
+            stage_adjustment: amounts.stage_adjustment,
+            promotion: amounts.promotion,
+            fee: amounts.fee,
+            vat: amounts.vat,
+            total: amounts.total,
+        }
+    }
+}
+
+impl ExtraLine {
+    /// The total divided over the units: the amounts given back when they are refunded one by one.
+    pub fn unit_totals(&self, currency: Currency) -> impl Iterator<Item = i64> {
+        PriceUnit::of(currency).even_shares(self.total, self.quantity)
+    }
+
+    /// The variant of the product.
+    pub fn variant(&self) -> VariantId {
+        let ExtraKind::Product { variant, .. } = self.kind;
+        variant
     }
 }
 
@@ -101,6 +172,13 @@ pub enum Holding {
         /// The quantities from each block.
         parts: Vec<Part>,
     },
+    /// Units of the extra's variant, which has a stock.
+    Extra {
+        /// Index into the order's extras.
+        extra: u8,
+        /// The quantities from each block.
+        parts: Vec<Part>,
+    },
     /// A use of the order's promotion.
     Promotion {
         /// The quantities from each block.
@@ -119,7 +197,8 @@ pub struct Part {
     pub quantity: u8,
 }
 
-/// The state of one ticket of an order; a ticket without one is valid and has its first code.
+/// The state of one ticket or voucher of an order; one without a state is valid and has its first code.
+/// Vouchers have no other code, and no other holder than the buyer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TicketState {
     /// Counts the codes of the ticket: a new one makes the old ones worthless.
@@ -149,4 +228,17 @@ pub struct Ticket<'a> {
     pub refunded: bool,
     /// The holder: the buyer, or the receiver of the last transfer.
     pub holder: UserId,
+}
+
+/// One voucher of a paid order: the right to a unit of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voucher<'a> {
+    /// The voucher's id.
+    pub id: VoucherId,
+    /// Its index among the order's vouchers.
+    pub index: u8,
+    /// What it is for.
+    pub extra: &'a ExtraLine,
+    /// True if it is refunded, and nothing is handed out for it any more.
+    pub refunded: bool,
 }

@@ -111,13 +111,13 @@ impl Order {
         }
     }
 
-    /// The part of the valid tickets' price that no kept money covers, in minor units. More than
-    /// zero once money left by another way than ours.
+    /// The part of the price of the valid tickets and vouchers that no kept money covers, in minor units.
+    /// More than zero once money left by another way than ours.
     pub fn uncovered(&self) -> i64 {
-        let prices = self.ticket_totals();
-        let valid: i64 =
-            self.tickets().zip(prices).filter(|(ticket, _)| !ticket.refunded).map(|(_, price)| price).sum();
-        (valid - self.kept()).max(0)
+        let valid = self.valid_parts();
+        let prices = self.part_totals().filter(|(part, _)| valid.contains(part));
+        let worth: i64 = prices.map(|(_, price)| price).sum();
+        (worth - self.kept()).max(0)
     }
 }
 

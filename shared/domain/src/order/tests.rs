@@ -1,4 +1,4 @@
-use super::fixture::{now, order};
+use super::fixture::{extra, now, order};
 use super::*;
 
 #[test]
@@ -30,9 +30,31 @@ fn tickets_of_a_paid_order_know_their_holder() {
 }
 
 #[test]
-fn ticket_totals_add_up_to_the_line() {
-    let order = order(OrderStatus::Paid, &[]);
-    assert_eq!(order.lines[0].ticket_totals(order.currency).collect::<Vec<_>>(), [34, 33, 33]);
+fn part_totals_add_up_to_the_lines_and_extras() {
+    let order = order(OrderStatus::Paid, &[]).with(|order| order.extras = vec![extra(2, 31)]);
+    let totals: Vec<_> = order.part_totals().collect();
+    let expected = [
+        (order.id.ticket(0).into(), 34),
+        (order.id.ticket(1).into(), 33),
+        (order.id.ticket(2).into(), 33),
+        (order.id.voucher(0).into(), 16),
+        (order.id.voucher(1).into(), 15),
+    ];
+    assert_eq!(totals, expected);
+}
+
+#[test]
+fn a_paid_order_has_a_voucher_for_each_unit() {
+    let mut order = order(OrderStatus::Held, &[]).with(|order| order.extras = vec![extra(1, 5), extra(2, 8)]);
+    assert_eq!(order.vouchers().count(), 0);
+    order.0.status = OrderStatus::Paid;
+    order.0.tickets.insert(129, TicketState { refunded: true, ..TicketState::default() });
+    let vouchers: Vec<_> =
+        order.vouchers().map(|voucher| (voucher.id, voucher.extra.total, voucher.refunded)).collect();
+    let expected =
+        [(order.id.voucher(0), 5, false), (order.id.voucher(1), 8, true), (order.id.voucher(2), 8, false)];
+    assert_eq!(vouchers, expected);
+    assert_eq!((order.ticket_count(), order.tickets().count()), (3, 3), "vouchers are no tickets");
 }
 
 #[test]

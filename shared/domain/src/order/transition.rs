@@ -7,14 +7,14 @@ use jiff::Timestamp;
 
 use super::change::{Change, Revocation, TaskChange};
 use super::{
-    Attendee, Holding, Order, OrderFields, OrderLine, OrderStatus, Payment, PaymentState, RefundProgress,
-    RefundStep, Secured, TicketState,
+    Attendee, ExtraLine, Holding, Order, OrderFields, OrderLine, OrderStatus, Payment, PaymentState,
+    RefundProgress, RefundStep, Secured, TicketState,
 };
 use crate::outbox::{OrderNews, Outbox};
 use crate::payment::{GatewayName, ManualReason};
 use crate::policy::Accepted;
 use crate::pricing::Quote;
-use crate::{Error, GatewayAccountId, Language, OrderId, Person, Result, TicketId, UserId};
+use crate::{Error, GatewayAccountId, Language, OrderId, OrderPart, Person, Result, UserId};
 
 /// What the order keeps of a buyer without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,7 @@ impl Order {
             status: OrderStatus::Held,
             currency: quote.currency,
             lines: quote.lines.into_iter().map(OrderLine::from).collect(),
+            extras: quote.extras.into_iter().map(ExtraLine::from).collect(),
             total: quote.totals.total,
             buyer: hold.buyer,
             phone,
@@ -223,16 +224,15 @@ impl Order {
         }
     }
 
-    /// Refunds tickets at their price, less the money that went back before without a ticket.
+    /// Refunds tickets and vouchers at their price, less the money that went back before without one.
     ///
     /// # Errors
     /// `nothing_to_refund` (409) if less than that is left of the order's money.
-    pub fn refund_tickets(&mut self, tickets: &[TicketId]) -> Result<Change> {
-        let amounts: Vec<i64> = self.ticket_totals().collect();
-        // Money that went back before without a ticket: at the gateway, or through the bank.
+    pub fn refund_parts(&mut self, parts: &[OrderPart]) -> Result<Change> {
+        // Money that went back before without a ticket or voucher: at the gateway, or through the bank.
         let before = self.uncovered();
-        let indexes = tickets.iter().filter_map(TicketId::order).map(|(_, index)| usize::from(index));
-        let worth: i64 = indexes.filter_map(|index| amounts.get(index)).sum();
+        let wanted = self.part_totals().filter(|(part, _)| parts.contains(part));
+        let worth: i64 = wanted.map(|(_, amount)| amount).sum();
         let mut due = (worth - before).max(0);
         let mut payments = self.payments.clone();
         for payment in &mut payments {
@@ -244,20 +244,20 @@ impl Order {
             return Err(Error::conflict("nothing_to_refund", "The money of this order is back already."));
         }
         self.0.payments = payments;
-        self.revoke(tickets);
-        let revokes = Revocation::Tickets(tickets.to_vec());
+        self.revoke(parts);
+        let revokes = Revocation::Parts(parts.to_vec());
         Ok(Change { outbox: Some(Outbox::Refund { news: None }), revokes, ..Change::default() })
     }
 
-    /// Notes that these tickets of the order are refunded.
-    pub(super) fn revoke(&mut self, tickets: &[TicketId]) {
-        if tickets.is_empty() {
+    /// Notes that these tickets and vouchers of the order are refunded.
+    pub(super) fn revoke(&mut self, parts: &[OrderPart]) {
+        if parts.is_empty() {
             return;
         }
-        for (_, index) in tickets.iter().filter_map(TicketId::order) {
-            self.0.tickets.entry(index).or_default().refunded = true;
+        for (_, place) in parts.iter().filter_map(OrderPart::order) {
+            self.0.tickets.entry(place).or_default().refunded = true;
         }
-        let all = self.tickets().all(|ticket| ticket.refunded);
+        let all = self.valid_parts().is_empty();
         self.0.status = if all { OrderStatus::Refunded } else { OrderStatus::PartlyRefunded };
     }
 

@@ -1,12 +1,9 @@
-//! The arithmetic of a quote: the charge for one ticket, and the division of a discount.
+//! The arithmetic of a quote: the charge for one ticket or unit, and the division of a discount.
 
-use crate::event::{Area, Event, Fees, Vat};
+use crate::event::{Fees, Vat};
 use crate::payable::PriceUnit;
-use crate::{BasisPoints, Error, Result};
 
-use super::MAX_PRICE;
-
-/// Fee, tax and total of one or more tickets, in minor units.
+/// Fee, tax and total of one or more tickets or units of a product, in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Charge {
     pub(super) fee: i64,
@@ -16,8 +13,8 @@ pub(super) struct Charge {
 }
 
 impl Charge {
-    /// The charge for one ticket at `price`, after all discounts.
-    pub(super) fn of_ticket(price: i64, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
+    /// The charge for one unit at `price`, after all discounts.
+    pub(super) fn of_unit(price: i64, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
         let fee =
             if price > 0 { unit.share(fees.convenience_rate, price, fees.convenience_fixed) } else { 0 };
         let net_or_gross = price + fee;
@@ -30,33 +27,13 @@ impl Charge {
         }
     }
 
-    /// The charge for `quantity` tickets that cost `price` together.
-    pub(super) fn of_tickets(price: i64, quantity: u8, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
+    /// The charge for `quantity` units that cost `price` together.
+    pub(super) fn of_units(price: i64, quantity: u8, fees: Fees, vat: Vat, unit: PriceUnit) -> Self {
         unit.even_shares(price, quantity).fold(Self::default(), |sum, price| {
-            let ticket = Self::of_ticket(price, fees, vat, unit);
-            Self { fee: sum.fee + ticket.fee, vat: sum.vat + ticket.vat, total: sum.total + ticket.total }
+            let one = Self::of_unit(price, fees, vat, unit);
+            Self { fee: sum.fee + one.fee, vat: sum.vat + one.vat, total: sum.total + one.total }
         })
     }
-}
-
-/// Refuses prices with which the arithmetic could leave its range or mix currencies. Organisers can
-/// not store such prices; this is a second safeguard.
-pub(super) fn check_prices(event: &Event, area: &Area) -> Result<()> {
-    let price = 0..=MAX_PRICE;
-    let rate = BasisPoints(0)..=BasisPoints::WHOLE;
-    let valid = price.contains(&area.price)
-        && price.contains(&event.fees.convenience_fixed)
-        && rate.contains(&event.fees.convenience_rate)
-        && rate.contains(&event.vat.rate)
-        && area.currency == event.currency;
-    if valid {
-        return Ok(());
-    }
-    Err(Error::conflict(
-        "prices_not_valid",
-        "The prices of this event are not valid. The organiser has to correct them before tickets can be sold.",
-    )
-    .with("area_id", area.id.to_string()))
 }
 
 /// Divides `discount` over lines in proportion to their `prices`, in whole units that add up to it
@@ -105,8 +82,9 @@ fn allocate_units(discount: i64, prices: &[i64]) -> Vec<i64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MAX_PRICE;
     use super::*;
-    use crate::Currency;
+    use crate::{BasisPoints, Currency};
     use proptest::prelude::*;
 
     fn allocate(discount: i64, prices: &[i64]) -> Vec<i64> {
@@ -130,7 +108,7 @@ mod tests {
             (0, fees(1000, 900), added, 0, 0, 0),
             (1, fees(350, 0), added, 0, 0, 1),
         ] {
-            let charge = Charge::of_ticket(price, fees, vat, PriceUnit::of(Currency::ARS));
+            let charge = Charge::of_unit(price, fees, vat, PriceUnit::of(Currency::ARS));
             assert_eq!((charge.fee, charge.vat, charge.total), (fee, tax, total), "{price} {fees:?} {vat:?}");
         }
     }
@@ -149,7 +127,7 @@ mod tests {
     fn buyers_in_colombia_pay_whole_pesos() {
         let unit = PriceUnit::of(Currency::COP);
         let added = Vat { rate: BasisPoints(1900), included: false };
-        let charge = Charge::of_ticket(8_783_100, fees(350, 0), added, unit);
+        let charge = Charge::of_unit(8_783_100, fees(350, 0), added, unit);
         // 3,074.09 and 17,272.88 pesos.
         assert_eq!((charge.fee, charge.vat, charge.total), (307_400, 1_727_200, 10_817_700));
         assert_eq!(super::allocate(1_000, &[300, 300, 600], unit), [300, 200, 500]);

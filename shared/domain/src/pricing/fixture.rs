@@ -7,12 +7,13 @@ use type_safe_id::StaticType;
 use crate::OwnAddress;
 use crate::event::{Area, AreaKind, Event, EventStatus, Fees, RowLayout, Vat};
 use crate::ids::Id;
+use crate::product::{PricedProduct, Product, ProductCategory, Variant};
 use crate::testing::at;
-use crate::{AreaId, Currency, Language, Result, SaleStageId};
+use crate::{AreaId, Currency, Language, ProductId, Result, SaleStageId, VariantId};
 
 use super::{
-    AdjustmentType, AppliesTo, Promotion, PromotionOffer, Quote, QuoteInput, QuoteRequest, QuoteRequestLine,
-    SaleStage, StageOffer, quote,
+    AdjustmentType, AppliesTo, ExtraRequest, Promotion, PromotionOffer, Quote, QuoteInput, QuoteRequest,
+    QuoteRequestLine, SaleStage, StageOffer, quote,
 };
 
 /// Ids with the same number are equal, and higher numbers sort later.
@@ -26,6 +27,60 @@ pub(super) fn area_id(n: u64) -> AreaId {
 
 pub(super) fn stage_id(n: u64) -> SaleStageId {
     id(n)
+}
+
+pub(super) fn variant_id(n: u64) -> VariantId {
+    id(n)
+}
+
+/// A drink that needs no ticket, as many as an order can have.
+pub(crate) fn product(n: u64) -> Product {
+    Product {
+        id: id(n),
+        tenant_id: event().tenant_id,
+        event_id: Some(event().id),
+        name: format!("Drink-{n}"),
+        description: String::new(),
+        kind: ProductCategory::Drink,
+        currency: Currency::ARS,
+        vat_rate: None,
+        has_fee: false,
+        needs_ticket: false,
+        max_per_order: 20,
+        start_time: None,
+        end_time: None,
+        image: None,
+        position: 0,
+        active: true,
+        version: 1,
+    }
+}
+
+/// The variant `n` of the product `n`, without a stock.
+pub(crate) fn variant(n: u64, price: i64) -> Variant {
+    Variant {
+        id: variant_id(n),
+        product_id: ProductId::from_uuid(variant_id(n).uuid()),
+        name: String::new(),
+        attributes: std::collections::BTreeMap::new(),
+        price,
+        stock: None,
+        active: true,
+        version: 1,
+    }
+}
+
+/// The product `n` with one variant of this price.
+pub(super) fn priced_product(n: u64, price: i64) -> PricedProduct {
+    PricedProduct { product: product(n), variants: vec![variant(n, price)] }
+}
+
+/// Units of variants, for a request.
+pub(super) fn extras(units: &[(u64, u32)]) -> Vec<ExtraRequest> {
+    units
+        .iter()
+        .map(|(n, quantity)| ExtraRequest { variant_id: variant_id(*n), quantity: *quantity })
+        .collect()
 }
 
 pub(crate) fn event() -> Event {
@@ -112,6 +167,7 @@ pub(super) fn stage(n: u64) -> SaleStage {
         start_time: None,
         end_time: None,
         target_area_id: None,
+        target_product_variant_id: None,
         priority_order: 1,
         active: true,
         version: 1,
@@ -131,6 +187,7 @@ pub(super) fn promotion() -> Promotion {
         applies_to: AppliesTo::Tenant,
         target_event_id: None,
         target_area_id: None,
+        target_product_variant_id: None,
         min_quantity: None,
         max_quantity: None,
         max_discount_amount: None,
@@ -154,6 +211,7 @@ pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
     QuoteRequest {
         event_id: event().id,
         lines: lines.iter().map(line).collect(),
+        extras: Vec::new(),
         currency: None,
         promotion_code: None,
         require_promotion: false,
@@ -166,6 +224,7 @@ pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
 pub(super) struct QuoteFixture {
     pub(super) event: Event,
     pub(super) areas: Vec<Area>,
+    pub(super) products: Vec<PricedProduct>,
     /// Stages with what is left of them.
     pub(super) stages: Vec<(SaleStage, Option<u32>)>,
     pub(super) promotion: Option<Promotion>,
@@ -181,6 +240,7 @@ impl QuoteFixture {
         Self {
             event: event(),
             areas: areas.into_iter().collect(),
+            products: Vec::new(),
             stages: Vec::new(),
             promotion: None,
             promotion_remaining: None,
@@ -196,6 +256,18 @@ impl QuoteFixture {
         for area in &mut house.areas {
             area.currency = currency;
         }
+        house
+    }
+
+    /// The same with these products, in the event's currency, and a request for units of them beside
+    /// what is asked for already.
+    pub(super) fn with_products(&self, products: Vec<PricedProduct>, units: &[(u64, u32)]) -> Self {
+        let mut house = self.clone();
+        house.products = products;
+        for priced in &mut house.products {
+            priced.product.currency = house.event.currency;
+        }
+        house.request.extras = extras(units);
         house
     }
 
@@ -216,10 +288,12 @@ impl QuoteFixture {
             remaining: self.promotion_remaining,
             buyer_remaining: self.buyer_remaining,
         });
+        let products: Vec<&PricedProduct> = self.products.iter().collect();
         let input = QuoteInput {
             id: id(1),
             event: &self.event,
             areas: &self.areas,
+            products: &products,
             stages: &self.offers(),
             promotion,
             request: &self.request,

@@ -1,4 +1,4 @@
-//! Prices of tickets: sale stages, promotions, fees, VAT, quotes.
+//! Prices of tickets and products: sale stages, promotions, fees, VAT, quotes.
 //!
 //! A pure engine: the same event, stages, counts, request and time give the same
 //! [`Quote`]. How a price comes about, for each ticket in this order:
@@ -16,17 +16,23 @@
 //! ([`current_price`]) is what each of several costs, and lines always add up to
 //! the total.
 //!
+//! A unit of a product is priced as a ticket is: its variant has the base price, stages and
+//! promotions that name it apply, and the fee only if the product has it.
+//!
 //! Amounts are minor units of the event's currency. What is paid is a whole number of the
 //! smallest amount that gateways take, which for COP is a peso.
 //!
 //! [`PriceUnit`]: crate::payable::PriceUnit
 
-mod area_price;
 mod charge;
 mod code;
+mod current_price;
+mod draft;
+mod extras;
 mod promotion;
 mod quote;
 mod request;
+mod sellable;
 mod stage;
 mod token;
 
@@ -38,21 +44,57 @@ mod properties;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BasisPoints, Currency};
+use crate::{AreaId, BasisPoints, Currency, VariantId};
 
-pub use area_price::{AreaPrice, NextPrice, current_price, price_from};
 pub use code::{InvalidCode, PromotionCode};
+pub use current_price::{CurrentPrice, NextPrice, current_price, current_product_price, price_from};
+pub use extras::{ExtraRequest, MAX_EXTRA_UNITS};
 pub(crate) use promotion::check_discount;
 pub use promotion::{AppliesTo, Promotion, PromotionOffer, PromotionReason, PromotionVerdict};
-pub use quote::{Quote, QuoteInput, QuoteLine, Totals, quote};
+pub use quote::{LineAmounts, Quote, QuoteExtra, QuoteInput, QuoteLine, Totals, quote};
 pub use request::{MAX_LINES, QuoteRequest, QuoteRequestLine};
 pub use stage::{MAX_STAGES_PER_EVENT, OutgrownStage, SaleStage, StageOffer, StageReason, StageVerdict};
 pub use token::{MAX_TOKEN_CHARS, open, seal};
 
 /// The highest price of one ticket, and the highest fixed fee, adjustment or
-/// discount, in minor units. With at most 20 tickets in an order, sums stay far
+/// discount, in minor units. With at most 20 tickets and 20 products in an order, sums stay far
 /// inside of `i64` and of the 2^53 that JavaScript can count.
 pub const MAX_PRICE: i64 = 1_000_000_000_000;
+
+/// What stages and promotions are for: the tickets of an area, or a variant of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// The tickets of an area.
+    Area(AreaId),
+    /// The units of a variant.
+    Variant(VariantId),
+}
+
+impl Target {
+    /// The area, if it is one.
+    pub fn area(self) -> Option<AreaId> {
+        match self {
+            Self::Area(area) => Some(area),
+            Self::Variant(_) => None,
+        }
+    }
+
+    /// The variant, if it is one.
+    pub fn variant(self) -> Option<VariantId> {
+        match self {
+            Self::Area(_) => None,
+            Self::Variant(variant) => Some(variant),
+        }
+    }
+
+    /// The name of the member with which a problem says what it is about, and the id.
+    fn member(self) -> (&'static str, String) {
+        match self {
+            Self::Area(area) => ("area_id", area.to_string()),
+            Self::Variant(variant) => ("variant_id", variant.to_string()),
+        }
+    }
+}
 
 /// The unit of the value of an adjustment or a discount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -8,10 +8,10 @@ use crate::OwnAddress;
 use crate::error::Fields;
 use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
-use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId};
+use crate::{AreaId, BasisPoints, Currency, EventId, Money, PromotionId, TenantId, VariantId};
 
 use super::stage::is_window;
-use super::{AdjustmentType, MAX_PRICE, PromotionCode};
+use super::{AdjustmentType, MAX_PRICE, PromotionCode, Target};
 
 /// The tickets that a promotion is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +25,8 @@ pub enum AppliesTo {
     Event,
     /// The tickets of `target_area_id`.
     Area,
-    /// Products that are sold beside tickets. It takes nothing off tickets.
+    /// Products that are sold beside tickets: `target_product_variant_id`, or all. It takes nothing off
+    /// tickets, and the others take nothing off products.
     Product,
 }
 
@@ -58,7 +59,9 @@ pub struct Promotion {
     pub target_event_id: Option<EventId>,
     /// The area, if it is for one area.
     pub target_area_id: Option<AreaId>,
-    /// The fewest tickets that the order must have, of those that the promotion is for.
+    /// The variant of a product, if it is for one.
+    pub target_product_variant_id: Option<VariantId>,
+    /// The fewest tickets or units that the order must have, of those that the promotion is for.
     pub min_quantity: Option<u32>,
     /// The most tickets of an order that are reduced: the most expensive of those that it is for;
     /// without it, all of them. The reduction of a line is spread evenly over the line's tickets,
@@ -124,6 +127,11 @@ impl Promotion {
             "/target_area_id",
             "Name the area if, and only if, applies_to is `area`.",
         );
+        fields.rule(
+            self.applies_to == AppliesTo::Product || self.target_product_variant_id.is_none(),
+            "/target_product_variant_id",
+            "Leave it out, or set applies_to to `product`.",
+        );
         let at_least_one = "Must be at least 1. Leave it out for no limit.";
         fields.check(self.min_quantity != Some(0), "/min_quantity", at_least_one);
         fields.check(self.max_quantity != Some(0), "/max_quantity", at_least_one);
@@ -165,9 +173,15 @@ impl Promotion {
         }
     }
 
-    /// Whether it reduces tickets of `area`.
-    pub(super) fn is_for_area(&self, area: AreaId) -> bool {
-        self.target_area_id.is_none_or(|target| target == area)
+    /// Whether it reduces the tickets or units of `target`.
+    pub(super) fn is_for(&self, target: Target) -> bool {
+        match (target, self.applies_to) {
+            (Target::Variant(variant), AppliesTo::Product) => {
+                self.target_product_variant_id.is_none_or(|target| target == variant)
+            }
+            (Target::Variant(_), _) | (Target::Area(_), AppliesTo::Product) => false,
+            (Target::Area(area), _) => self.target_area_id.is_none_or(|target| target == area),
+        }
     }
 }
 
@@ -196,8 +210,12 @@ pub enum PromotionReason {
     NotStarted,
     /// It has ended.
     Ended,
-    /// It is for products beside tickets.
+    /// It is for products, and the order has none.
     NotForTickets,
+    /// It is for another product.
+    NotForProduct,
+    /// It is for tickets, and the order has none.
+    NotForProducts,
     /// It is for another event.
     NotForEvent,
     /// Its amounts are in another currency than the event's.
@@ -214,7 +232,7 @@ pub enum PromotionReason {
     UsedUp,
     /// The buyer has used it as often as one buyer can.
     UsedByBuyer,
-    /// It would take nothing off these tickets, because they are free or its amount is less
+    /// It would take nothing off this order, because what it is for is free or its amount is less
     /// than the smallest that is paid.
     NothingOff,
 }
@@ -228,6 +246,8 @@ impl PromotionReason {
             Self::NotStarted => "This code does not work yet.",
             Self::Ended => "This code has expired.",
             Self::NotForTickets => "This code is not for tickets.",
+            Self::NotForProduct => "This code is for another product.",
+            Self::NotForProducts => "This code is for tickets, not for products.",
             Self::NotForEvent => "This code is for another event.",
             Self::OtherCurrency => "This code is for events in another currency.",
             Self::NotForArea => "This code is for another area of the event.",
@@ -299,8 +319,8 @@ pub(super) struct PromotionContext<'a> {
     pub(super) event: &'a Event,
     /// All areas of the event.
     pub(super) areas: &'a [Area],
-    /// The areas of the order with their numbers of tickets.
-    pub(super) tickets: &'a [(AreaId, u8)],
+    /// The areas and variants of the order with their numbers of tickets and units.
+    pub(super) wanted: &'a [(Target, u8)],
     pub(super) buyer: Option<OwnAddress<'a>>,
     pub(super) now: Timestamp,
 }
@@ -316,10 +336,12 @@ impl PromotionOffer<'_> {
             || promotion
                 .target_area_id
                 .is_some_and(|target| order.areas.iter().all(|area| area.id != target));
-        let tickets: u32 = order
-            .tickets
+        let is_for_products = promotion.applies_to == AppliesTo::Product;
+        let has_kind = order.wanted.iter().any(|(target, _)| target.variant().is_some() == is_for_products);
+        let reduced: u32 = order
+            .wanted
             .iter()
-            .filter(|(area, _)| promotion.is_for_area(*area))
+            .filter(|(target, _)| promotion.is_for(*target))
             .map(|(_, quantity)| u32::from(*quantity))
             .sum();
         let used_up = |limit: Option<u32>, remaining: Option<u32>| {
@@ -333,16 +355,18 @@ impl PromotionOffer<'_> {
             (!promotion.active, PromotionReason::Inactive),
             (promotion.start_date.is_some_and(|start| order.now < start), PromotionReason::NotStarted),
             (promotion.end_date.is_some_and(|end| end <= order.now), PromotionReason::Ended),
-            (promotion.applies_to == AppliesTo::Product, PromotionReason::NotForTickets),
+            (!has_kind && is_for_products, PromotionReason::NotForTickets),
+            (!has_kind, PromotionReason::NotForProducts),
             (target_elsewhere, PromotionReason::NotForEvent),
             (
                 promotion.currency.is_some_and(|currency| currency != event.currency),
                 PromotionReason::OtherCurrency,
             ),
-            (tickets == 0, PromotionReason::NotForArea),
+            (reduced == 0 && is_for_products, PromotionReason::NotForProduct),
+            (reduced == 0, PromotionReason::NotForArea),
             (not_buyers == Some(PromotionReason::NotForBuyer), PromotionReason::NotForBuyer),
             (not_buyers == Some(PromotionReason::EmailUnverified), PromotionReason::EmailUnverified),
-            (promotion.min_quantity.is_some_and(|fewest| tickets < fewest), PromotionReason::MinQuantity),
+            (promotion.min_quantity.is_some_and(|fewest| reduced < fewest), PromotionReason::MinQuantity),
             (used_up(promotion.total_uses, self.remaining), PromotionReason::UsedUp),
             (used_up(promotion.uses_per_buyer, self.buyer_remaining), PromotionReason::UsedByBuyer),
         ];
@@ -352,7 +376,7 @@ impl PromotionOffer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{area_id, event, promotion};
+    use super::super::fixture::{area_id, event, promotion, variant_id};
     use super::*;
     use crate::testing::at;
 
@@ -434,6 +458,9 @@ mod tests {
             pointers(Promotion { target_area_id: Some(area_id(1)), ..promotion() }),
             ["/target_area_id"]
         );
+        let of_product = Promotion { target_product_variant_id: Some(variant_id(1)), ..promotion() };
+        assert_eq!(pointers(of_product.clone()), ["/target_product_variant_id"]);
+        assert_eq!(pointers(Promotion { applies_to: AppliesTo::Product, ..of_product }), [""; 0]);
         assert_eq!(
             pointers(Promotion { discount_type: AdjustmentType::Fixed, ..promotion() }),
             ["/currency"]

@@ -10,8 +10,11 @@ use crate::payment::GatewayName;
 use crate::testing::at;
 use crate::{BasisPoints, Currency, Money};
 
-use super::fixture::{QuoteFixture, area, area_id, promotion, request, stage};
-use super::{AdjustmentType, AppliesTo, MAX_PRICE, Promotion, SaleStage, current_price, open, seal};
+use super::fixture::{QuoteFixture, area, area_id, priced_product, promotion, request, stage, variant_id};
+use super::{
+    AdjustmentType, AppliesTo, LineAmounts, MAX_PRICE, Promotion, Quote, SaleStage, Target, current_price,
+    current_product_price, open, seal,
+};
 
 /// Prices that people use, and the ends of the range.
 fn price() -> impl Strategy<Value = i64> {
@@ -31,13 +34,28 @@ fn adjustment(up: i64, down: i64) -> impl Strategy<Value = (AdjustmentType, i64)
     ]
 }
 
+/// An area or a variant that the order may have, or none.
+fn a_target() -> impl Strategy<Value = Option<Target>> {
+    prop_oneof![
+        Just(None),
+        (1_u64..5).prop_map(|n| Some(Target::Area(area_id(n)))),
+        (1_u64..4).prop_map(|n| Some(Target::Variant(variant_id(n)))),
+    ]
+}
+
+/// The amounts of all lines and extras.
+fn all_amounts(quote: &Quote) -> Vec<LineAmounts> {
+    let lines = quote.lines.iter().map(|line| line.amounts);
+    lines.chain(quote.extras.iter().map(|extra| extra.amounts)).collect()
+}
+
 fn a_stage(n: u64) -> impl Strategy<Value = (SaleStage, Option<u32>)> {
     (
         adjustment(10_000_000, 10_000_000),
         proptest::option::of(1_u32..8),
         proptest::option::of(500_i64..1500),
         proptest::option::of(500_i64..1500),
-        proptest::option::of(1_u64..5),
+        a_target(),
         0_u16..3,
         prop::bool::weighted(0.9),
     )
@@ -48,7 +66,8 @@ fn a_stage(n: u64) -> impl Strategy<Value = (SaleStage, Option<u32>)> {
                 quantity_available: quantity.map(|_| 1000),
                 start_time: start.map(at),
                 end_time: end.map(at),
-                target_area_id: target.map(area_id),
+                target_area_id: target.and_then(Target::area),
+                target_product_variant_id: target.and_then(Target::variant),
                 priority_order,
                 active,
                 ..stage(n)
@@ -64,19 +83,27 @@ fn a_promotion() -> impl Strategy<Value = Promotion> {
             (0_i64..=100_000_000).prop_map(|value| (AdjustmentType::Fixed, value)),
         ],
         proptest::option::of(0_i64..10_000_000),
-        proptest::option::of(1_u64..5),
+        (a_target(), any::<bool>()),
         proptest::option::of(0_u32..6),
         proptest::option::of(0_u32..12),
     )
-        .prop_map(|((kind, value), most, target, min_quantity, max_quantity)| Promotion {
-            discount_type: kind,
-            discount_value: value,
-            max_discount_amount: most,
-            applies_to: if target.is_some() { AppliesTo::Area } else { AppliesTo::Tenant },
-            target_area_id: target.map(area_id),
-            min_quantity,
-            max_quantity,
-            ..promotion()
+        .prop_map(|((kind, value), most, (target, is_for_all_products), min_quantity, max_quantity)| {
+            Promotion {
+                discount_type: kind,
+                discount_value: value,
+                max_discount_amount: most,
+                applies_to: match target {
+                    Some(Target::Area(_)) => AppliesTo::Area,
+                    Some(Target::Variant(_)) => AppliesTo::Product,
+                    None if is_for_all_products => AppliesTo::Product,
+                    None => AppliesTo::Tenant,
+                },
+                target_area_id: target.and_then(Target::area),
+                target_product_variant_id: target.and_then(Target::variant),
+                min_quantity,
+                max_quantity,
+                ..promotion()
+            }
         })
 }
 
@@ -87,9 +114,13 @@ fn a_house() -> impl Strategy<Value = QuoteFixture> {
         (0_i32..=3000, any::<bool>()),
     );
     let lines = proptest::collection::vec((price(), 0_u16..3, 1_u32..6), 1..5);
+    let extras = proptest::collection::vec(
+        (price(), 0_u16..3, 1_u32..6, proptest::option::of(0_i32..3000), any::<bool>()),
+        0..4,
+    );
     let stages = (0_usize..5).prop_flat_map(|count| (1..=count as u64).map(a_stage).collect::<Vec<_>>());
-    (money, lines, stages, proptest::option::of(a_promotion())).prop_map(
-        |((currency, (rate, fixed), (vat, included)), lines, stages, promotion)| {
+    (money, lines, extras, stages, proptest::option::of(a_promotion())).prop_map(
+        |((currency, (rate, fixed), (vat, included)), lines, extras, stages, promotion)| {
             let numbered = || (1_u64..).zip(&lines);
             let areas = numbered().map(|(n, (price, position, _))| {
                 let mut area = area(n, *price);
@@ -104,7 +135,16 @@ fn a_house() -> impl Strategy<Value = QuoteFixture> {
             house.promotion = promotion;
             house.request =
                 request(&numbered().map(|(n, (_, _, quantity))| (n, *quantity)).collect::<Vec<_>>());
-            house.with_code()
+            let units: Vec<_> =
+                (1_u64..).zip(&extras).map(|(n, (_, _, quantity, ..))| (n, *quantity)).collect();
+            let products = (1_u64..).zip(&extras).map(|(n, (price, position, _, rate, has_fee))| {
+                let mut priced = priced_product(n, *price);
+                priced.product.position = *position;
+                priced.product.vat_rate = rate.map(BasisPoints);
+                priced.product.has_fee = *has_fee;
+                priced
+            });
+            house.with_products(products.collect(), &units).with_code()
         },
     )
 }
@@ -113,14 +153,17 @@ proptest! {
     #[test]
     fn lines_add_up_to_the_totals_and_nothing_is_negative(house in a_house()) {
         let quote = house.quote();
-        let sum = |amount: fn(&super::QuoteLine) -> i64| quote.lines.iter().map(amount).sum::<i64>();
+        let amounts = all_amounts(&quote);
+        let sum = |amount: fn(&LineAmounts) -> i64| amounts.iter().map(amount).sum::<i64>();
         prop_assert_eq!(quote.totals.base, sum(|line| line.base));
         prop_assert_eq!(quote.totals.stage_adjustment, sum(|line| line.stage_adjustment));
         prop_assert_eq!(quote.totals.promotion, sum(|line| line.promotion));
         prop_assert_eq!(quote.totals.fee, sum(|line| line.fee));
         prop_assert_eq!(quote.totals.vat, sum(|line| line.vat));
         prop_assert_eq!(quote.totals.total, sum(|line| line.total));
-        for line in &quote.lines {
+        let tickets = quote.lines.iter().map(|line| line.quantity).sum::<u8>();
+        prop_assert_eq!(quote.totals.quantity, tickets, "products are no tickets");
+        for line in &amounts {
             let price = line.base + line.stage_adjustment + line.promotion;
             let vat_on_top = if quote.vat_included { 0 } else { line.vat };
             prop_assert_eq!(price + line.fee + vat_on_top, line.total);
@@ -128,14 +171,15 @@ proptest! {
             prop_assert!(line.unit_base + line.unit_stage_adjustment >= 0);
             prop_assert!(price >= 0 && line.promotion <= 0 && line.fee >= 0 && line.vat >= 0 && line.total >= 0);
             prop_assert!(price > 0 || line.total == 0, "free tickets carry no fee");
-            prop_assert_eq!(line.ticket_totals(quote.currency).iter().sum::<i64>(), line.total);
+            prop_assert_eq!(line.unit_totals(quote.currency).iter().sum::<i64>(), line.total);
         }
     }
 
     #[test]
     fn every_gateway_takes_all_charges_and_refunds(house in a_house()) {
         let quote = house.quote();
-        let tickets = quote.lines.iter().flat_map(|line| line.ticket_totals(quote.currency));
+        let amounts = all_amounts(&quote);
+        let tickets = amounts.iter().flat_map(|line| line.unit_totals(quote.currency));
         let asked = [quote.totals.total, quote.totals.total - quote.totals.vat];
         for gateway in GatewayName::ALL {
             if !currencies_of(gateway).contains(&quote.currency.code()) {
@@ -145,7 +189,7 @@ proptest! {
             prop_assert!(taken(asked[0]), "{gateway} {asked:?}");
             prop_assert!(quote.vat_included || taken(asked[1]), "{gateway} {asked:?}");
             prop_assert!(tickets.clone().all(taken), "{gateway}: a ticket's refund");
-            for line in &quote.lines {
+            for line in &amounts {
                 prop_assert!([line.unit_base, line.base, line.stage_adjustment, line.promotion, line.fee, line.total].into_iter().all(taken));
             }
         }
@@ -161,11 +205,15 @@ proptest! {
         let mut turned = house.clone();
         let count = turned.areas.len();
         turned.request.lines.rotate_left(turn % count);
+        turned.request.extras.reverse();
         turned.areas.reverse();
+        turned.products.reverse();
         turned.stages.reverse();
         let (mut quote, mut other) = (house.quote(), turned.quote());
-        quote.lines.sort_by_key(|line| line.area_id);
-        other.lines.sort_by_key(|line| line.area_id);
+        for quote in [&mut quote, &mut other] {
+            quote.lines.sort_by_key(|line| line.area_id);
+            quote.extras.sort_by_key(|extra| extra.variant_id);
+        }
         prop_assert_eq!(quote, other);
     }
 
@@ -200,8 +248,10 @@ proptest! {
         let mut house = house;
         house.promotion = Some(offer.clone());
         let quote = house.quote();
-        let lines = quote.lines.iter().filter(|line| offer.is_for_area(line.area_id));
-        let mut prices: Vec<i64> = lines
+        let lines = quote.lines.iter().map(|line| (Target::Area(line.area_id), line.amounts));
+        let extras = quote.extras.iter().map(|extra| (Target::Variant(extra.variant_id), extra.amounts));
+        let reduced = lines.chain(extras).filter(|(target, _)| offer.is_for(*target)).map(|(_, amounts)| amounts);
+        let mut prices: Vec<i64> = reduced
             .flat_map(|line| vec![line.unit_base + line.unit_stage_adjustment; line.quantity.into()])
             .collect();
         prices.sort_unstable();
@@ -220,7 +270,7 @@ proptest! {
         let small = house.quote();
         house.promotion = Some(larger);
         let large = house.quote();
-        for (small, large) in small.lines.iter().zip(&large.lines) {
+        for (small, large) in all_amounts(&small).iter().zip(all_amounts(&large)) {
             prop_assert!(large.total <= small.total);
         }
     }
@@ -261,11 +311,36 @@ proptest! {
     }
 
     #[test]
+    fn the_price_of_a_product_in_the_list_is_that_of_one_unit(house in a_house()) {
+        let mut house = house;
+        house.promotion = None;
+        for priced in house.products.clone() {
+            let (product, variant) = (&priced.product, &priced.variants[0]);
+            let shown = current_product_price(&house.event, product, variant, &house.offers(), at(1000));
+            let shown = shown.expect("valid prices");
+            house.request.lines.clear();
+            house.request.extras = vec![super::ExtraRequest { variant_id: variant.id, quantity: 1 }];
+            let extra = house.quote().extras.remove(0);
+            prop_assert_eq!(shown.price, extra.base + extra.stage_adjustment);
+            prop_assert_eq!((shown.fee, shown.vat, shown.total), (extra.fee, extra.vat, extra.total));
+            prop_assert_eq!(shown.stage_id, extra.stage_id);
+        }
+    }
+
+    #[test]
+    fn promotions_and_stages_of_tickets_leave_products_alone(house in a_house()) {
+        let mut plain = house.clone();
+        plain.stages.retain(|(stage, _)| stage.target_product_variant_id.is_some());
+        plain.promotion = house.promotion.clone().filter(|promotion| promotion.applies_to == AppliesTo::Product);
+        prop_assert_eq!(house.quote().extras, plain.quote().extras);
+    }
+
+    #[test]
     fn no_stage_sells_more_than_it_has_left(house in a_house()) {
         let quote = house.quote();
         for verdict in &quote.stages {
             let (stage, left) = house.stages.iter().find(|(stage, _)| stage.id == verdict.id).expect("a stage of the house");
-            let lines = quote.lines.iter().filter(|line| line.stage_id == Some(stage.id));
+            let lines = all_amounts(&quote).into_iter().filter(|line| line.stage_id == Some(stage.id));
             prop_assert_eq!(verdict.quantity, lines.map(|line| line.quantity).sum::<u8>());
             prop_assert_eq!(verdict.applied, verdict.reason.is_none());
             prop_assert!(!verdict.limited || left.is_none_or(|left| u32::from(verdict.quantity) <= left));

@@ -1,18 +1,20 @@
 //! The quote: the price of an order, line by line, and its reasons.
 
-use std::cmp::Reverse;
+use std::ops::Deref;
 
 use crate::OwnAddress;
 use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
+use crate::product::PricedProduct;
 use crate::seat::SeatLabel;
-use crate::{AreaId, Currency, Error, EventId, QuoteId, Result, SaleStageId, TenantId};
+use crate::{AreaId, Currency, Error, EventId, ProductId, QuoteId, Result, SaleStageId, TenantId, VariantId};
 use jiff::{SignedDuration, Timestamp};
 
-use super::charge::{Charge, allocate, check_prices};
-use super::promotion::{Promotion, PromotionContext, PromotionOffer, PromotionReason, PromotionVerdict};
-use super::request::{CheckedLine, QuoteRequest};
-use super::stage::{Choice, OutgrownStage, SaleStage, StageOffer, StageVerdict, Stages};
+use super::Target;
+use super::draft::{apply_promotion, choose_stages};
+use super::promotion::{PromotionOffer, PromotionVerdict};
+use super::request::QuoteRequest;
+use super::stage::{OutgrownStage, StageOffer, StageVerdict, Stages};
 
 /// How long the price of a quote holds.
 const VALID_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -26,6 +28,9 @@ pub struct QuoteInput<'a> {
     pub event: &'a Event,
     /// All areas of the event.
     pub areas: &'a [Area],
+    /// The products that are sold at the event, as far as the request may name them: its own, and those
+    /// of the tenant.
+    pub products: &'a [&'a PricedProduct],
     /// All sale stages of the event.
     pub stages: &'a [StageOffer<'a>],
     /// The tenant's promotion whose code is [`QuoteRequest::code`], if there is one.
@@ -52,7 +57,9 @@ pub struct Quote {
     pub vat_included: bool,
     /// One line for each area, in the order of the request.
     pub lines: Vec<QuoteLine>,
-    /// The sums over all lines.
+    /// One entry for each variant of a product, in the order of the request.
+    pub extras: Vec<QuoteExtra>,
+    /// The sums over all lines and extras.
     pub totals: Totals,
     /// Each sale stage of the event: whether it applied, and if not, why.
     pub stages: Vec<StageVerdict>,
@@ -67,8 +74,7 @@ pub struct Quote {
     pub valid_until: Timestamp,
 }
 
-/// The tickets of one area. `base + stage_adjustment + promotion + fee`, and
-/// `vat` unless it is included, make `total`.
+/// The tickets of one area.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuoteLine {
     /// The area of the tickets.
@@ -77,26 +83,63 @@ pub struct QuoteLine {
     pub area_name: String,
     /// The seats, in order; empty for general admission.
     pub seats: Vec<SeatLabel>,
-    /// The number of tickets.
+    /// The price of the tickets.
+    pub amounts: LineAmounts,
+}
+
+/// The units of one variant of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuoteExtra {
+    /// The product.
+    pub product_id: ProductId,
+    /// The variant.
+    pub variant_id: VariantId,
+    /// The name of a unit: the product's, and the variant's if it has one.
+    pub name: String,
+    /// The price of the units.
+    pub amounts: LineAmounts,
+}
+
+/// The price of the tickets of a line, or of the units of an extra. `base + stage_adjustment +
+/// promotion + fee`, and `vat` unless it is included, make `total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineAmounts {
+    /// The number of tickets or units.
     pub quantity: u8,
-    /// The area's price for one ticket, rounded to the smallest amount that gateways take.
+    /// The price of one, rounded to the smallest amount that gateways take.
     pub unit_base: i64,
-    /// The stage's adjustment of the price of one ticket; negative if it is cheaper.
+    /// The stage's adjustment of the price of one; negative if it is cheaper.
     pub unit_stage_adjustment: i64,
     /// The sale stage that applied.
     pub stage_id: Option<SaleStageId>,
-    /// `unit_base` for all tickets.
+    /// `unit_base` for all.
     pub base: i64,
-    /// `unit_stage_adjustment` for all tickets.
+    /// `unit_stage_adjustment` for all.
     pub stage_adjustment: i64,
-    /// The line's part of the promotion's reduction: zero or negative.
+    /// The part of the promotion's reduction: zero or negative.
     pub promotion: i64,
     /// The convenience fee.
     pub fee: i64,
     /// The value added tax on price and fee.
     pub vat: i64,
-    /// The total that the buyer pays for the line.
+    /// The total that the buyer pays.
     pub total: i64,
+}
+
+impl Deref for QuoteLine {
+    type Target = LineAmounts;
+
+    fn deref(&self) -> &LineAmounts {
+        &self.amounts
+    }
+}
+
+impl Deref for QuoteExtra {
+    type Target = LineAmounts;
+
+    fn deref(&self) -> &LineAmounts {
+        &self.amounts
+    }
 }
 
 /// The sums of a quote.
@@ -119,9 +162,11 @@ pub struct Totals {
 }
 
 impl Totals {
-    pub(super) fn of(lines: &[QuoteLine]) -> Self {
-        lines.iter().fold(Self::default(), |sum, line| Self {
-            quantity: sum.quantity + line.quantity,
+    pub(super) fn of(lines: &[QuoteLine], extras: &[QuoteExtra]) -> Self {
+        let quantity = lines.iter().map(|line| line.quantity).sum();
+        let amounts = lines.iter().map(|line| line.amounts).chain(extras.iter().map(|extra| extra.amounts));
+        amounts.fold(Self { quantity, ..Self::default() }, |sum, line| Self {
+            quantity: sum.quantity,
             base: sum.base + line.base,
             stage_adjustment: sum.stage_adjustment + line.stage_adjustment,
             promotion: sum.promotion + line.promotion,
@@ -145,9 +190,10 @@ impl Quote {
     /// `stage_outgrown` with what is `left`, `promotion_not_applied` with the `reason`.
     pub fn check_required(&self, request: &QuoteRequest) -> Result<()> {
         if let Some(stage) = self.outgrown.first().filter(|_| request.require_stage) {
+            let (name, id) = stage.target.member();
             return Err(Error::conflict("stage_outgrown", stage.sentence())
                 .with("stage_id", stage.id.to_string())
-                .with("area_id", stage.area_id.to_string())
+                .with(name, id)
                 .with("left", stage.left));
         }
         let verdict = self.promotion.as_ref().filter(|_| request.require_promotion);
@@ -159,7 +205,7 @@ impl Quote {
     }
 }
 
-impl QuoteLine {
+impl LineAmounts {
     /// Fills in the amounts that follow from the others.
     pub(super) fn added_up(mut self, vat_included: bool) -> Self {
         let quantity = i64::from(self.quantity);
@@ -170,74 +216,10 @@ impl QuoteLine {
         self
     }
 
-    /// The line's total divided over its tickets, in the order of the seats: the amounts given back
-    /// when tickets are refunded one by one.
-    pub fn ticket_totals(&self, currency: Currency) -> Vec<i64> {
+    /// The total divided over the tickets, in the order of the seats, or over the units: the amounts
+    /// given back when they are refunded one by one.
+    pub fn unit_totals(&self, currency: Currency) -> Vec<i64> {
         PriceUnit::of(currency).even_shares(self.total, self.quantity).collect()
-    }
-}
-
-/// A line whose price is not complete yet.
-struct Draft<'a> {
-    /// The line's index in the request.
-    index: usize,
-    ask: CheckedLine<'a>,
-    stage: Option<&'a SaleStage>,
-    unit_base: i64,
-    /// The stage that it would have with at most this many tickets.
-    outgrown: Option<(&'a SaleStage, u32)>,
-    unit_adjustment: i64,
-    discount: i64,
-}
-
-impl Draft<'_> {
-    /// The price of one ticket in its stage, before the promotion.
-    fn unit_price(&self) -> i64 {
-        self.unit_base + self.unit_adjustment
-    }
-
-    /// The price of all tickets in their stage, before the promotion.
-    fn price(&self) -> i64 {
-        self.unit_price() * i64::from(self.ask.quantity)
-    }
-
-    /// The stage that the line has outgrown, if its tickets are more expensive for it.
-    fn outgrown(&self, event: &Event) -> Option<OutgrownStage> {
-        let (stage, left) = self.outgrown?;
-        let unit = PriceUnit::of(event.currency);
-        let adjustment = stage.adjustment(self.unit_base, unit);
-        let charge = Charge::of_ticket(self.unit_base + adjustment, event.fees, event.vat, unit);
-        (adjustment < self.unit_adjustment).then(|| OutgrownStage {
-            id: stage.id,
-            name: stage.stage_name.clone(),
-            area_id: self.ask.area.id,
-            left,
-            wanted: self.ask.quantity,
-            unit_total: charge.total,
-        })
-    }
-
-    fn into_line(self, event: &Event) -> QuoteLine {
-        let (price, unit) = (self.price() - self.discount, PriceUnit::of(event.currency));
-        let charge = Charge::of_tickets(price, self.ask.quantity, event.fees, event.vat, unit);
-        let line = QuoteLine {
-            area_id: self.ask.area.id,
-            area_name: self.ask.area.area_name.clone(),
-            seats: self.ask.seats,
-            quantity: self.ask.quantity,
-            unit_base: self.unit_base,
-            unit_stage_adjustment: self.unit_adjustment,
-            stage_id: self.stage.map(|stage| stage.id),
-            base: 0,
-            stage_adjustment: 0,
-            promotion: -self.discount,
-            fee: charge.fee,
-            vat: charge.vat,
-            total: 0,
-        }
-        .added_up(event.vat.included);
-        debug_assert_eq!(line.total, charge.total);
-        line
     }
 }
 
@@ -254,19 +236,20 @@ impl Draft<'_> {
 pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
     let event = input.event;
     event.on_sale(now)?;
-    let asks = input.request.resolve(event, input.areas)?;
-    for ask in &asks {
-        check_prices(event, ask.area)?;
-    }
+    let asks = input.request.resolve(event, input.areas, input.products, now)?;
+    asks.check_prices(event)?;
 
     let mut stages = Stages::new(input.stages, event.id, now);
-    let mut drafts = choose_stages(asks, &mut stages, PriceUnit::of(event.currency));
+    let mut drafts = choose_stages(asks, event, &mut stages);
     let outgrown: Vec<_> = drafts.iter().filter_map(|draft| draft.outgrown(event)).collect();
     let promotion = apply_promotion(input, &mut drafts, now);
 
     drafts.sort_by_key(|draft| draft.index);
-    let lines: Vec<QuoteLine> = drafts.into_iter().map(|draft| draft.into_line(event)).collect();
-    let areas: Vec<AreaId> = lines.iter().map(|line| line.area_id).collect();
+    let targets: Vec<Target> = drafts.iter().map(|draft| draft.sellable.target).collect();
+    let (mut lines, mut extras) = (Vec::new(), Vec::new());
+    for draft in drafts {
+        draft.finish(event, &mut lines, &mut extras);
+    }
     let created_at = whole_second(now);
     let valid_until =
         created_at.checked_add(VALID_FOR).unwrap_or(Timestamp::MAX).min(whole_second(event.ends_at));
@@ -276,80 +259,15 @@ pub fn quote(input: &QuoteInput<'_>, now: Timestamp) -> Result<Quote> {
         tenant_id: event.tenant_id,
         currency: event.currency,
         vat_included: event.vat.included,
-        totals: Totals::of(&lines),
+        totals: Totals::of(&lines, &extras),
         lines,
-        stages: stages.verdicts(&areas),
+        extras,
+        stages: stages.verdicts(&targets),
         outgrown,
         promotion,
         created_at,
         valid_until,
     })
-}
-
-/// Chooses the stage of every line. The lines are served, and returned, in the order in which the
-/// event lists its areas, so that the order of the request does not matter when a limited stage is
-/// short.
-fn choose_stages<'a>(asks: Vec<CheckedLine<'a>>, stages: &mut Stages<'a>, unit: PriceUnit) -> Vec<Draft<'a>> {
-    let mut asks: Vec<(usize, CheckedLine<'a>)> = asks.into_iter().enumerate().collect();
-    asks.sort_by_key(|(_, ask)| (ask.area.position, ask.area.id));
-    asks.into_iter()
-        .map(|(index, ask)| {
-            let Choice { stage, outgrown } = stages.choose(ask.area.id, ask.quantity);
-            let unit_base = unit.round(ask.area.price);
-            let unit_adjustment = stage.map_or(0, |stage| stage.adjustment(unit_base, unit));
-            Draft { index, ask, stage, unit_base, outgrown, unit_adjustment, discount: 0 }
-        })
-        .collect()
-}
-
-/// Reduces the lines that the promotion is for, if it applies.
-fn apply_promotion(
-    input: &QuoteInput<'_>,
-    drafts: &mut [Draft<'_>],
-    now: Timestamp,
-) -> Option<PromotionVerdict> {
-    let text = input.request.promotion_code.as_deref().filter(|code| !code.is_empty())?;
-    let code = input.request.code();
-    let offer = input.promotion.filter(|offer| code.as_ref() == Some(&offer.promotion.promotion_code));
-    let Some(offer) = offer else {
-        return Some(PromotionVerdict::refused(text, PromotionReason::NotFound));
-    };
-    let tickets: Vec<(AreaId, u8)> =
-        drafts.iter().map(|draft| (draft.ask.area.id, draft.ask.quantity)).collect();
-    let circumstances = PromotionContext {
-        event: input.event,
-        areas: input.areas,
-        tickets: &tickets,
-        buyer: input.buyer,
-        now,
-    };
-    if let Some(reason) = offer.refusal(&circumstances) {
-        return Some(PromotionVerdict::refused(text, reason));
-    }
-    Some(match take_off(offer.promotion, drafts, PriceUnit::of(input.event.currency)) {
-        0 => PromotionVerdict::refused(text, PromotionReason::NothingOff),
-        _ => PromotionVerdict::applied(offer.promotion),
-    })
-}
-
-/// Reduces the lines by the promotion, and returns the sum.
-fn take_off(promotion: &Promotion, drafts: &mut [Draft<'_>], unit: PriceUnit) -> i64 {
-    let mut dearest: Vec<usize> =
-        (0..drafts.len()).filter(|index| promotion.is_for_area(drafts[*index].ask.area.id)).collect();
-    // Stable: of areas with the same price, the one that the event lists first.
-    dearest.sort_by_key(|index| Reverse(drafts[*index].unit_price()));
-    let mut rest = promotion.max_quantity.unwrap_or(u32::MAX);
-    let mut prices = vec![0; drafts.len()];
-    for index in dearest {
-        let tickets = rest.min(u32::from(drafts[index].ask.quantity));
-        prices[index] = drafts[index].unit_price() * i64::from(tickets);
-        rest -= tickets;
-    }
-    let discount = promotion.discount(prices.iter().sum(), unit);
-    for (draft, share) in drafts.iter_mut().zip(allocate(discount, &prices, unit)) {
-        draft.discount = share;
-    }
-    discount
 }
 
 /// Quotes count in whole seconds: fractions would only make their tokens longer.
@@ -360,7 +278,7 @@ fn whole_second(time: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{QuoteFixture, area, area_id, promotion, request, seated_area, stage};
-    use super::super::{AdjustmentType, AppliesTo};
+    use super::super::{AdjustmentType, AppliesTo, Promotion, PromotionReason, SaleStage};
     use super::*;
     use crate::event::{EventStatus, Fees, Vat};
     use crate::testing::at;
@@ -563,11 +481,11 @@ mod tests {
             let mut house = house.clone();
             house.request = request(lines);
             let quote = house.quote();
-            quote.outgrown.iter().map(|s| (s.area_id, s.left, s.wanted, s.unit_total)).collect::<Vec<_>>()
+            quote.outgrown.iter().map(|s| (s.target, s.left, s.wanted, s.unit_total)).collect::<Vec<_>>()
         };
         assert_eq!(outgrown(&[(1, 3)]), []);
-        assert_eq!(outgrown(&[(1, 4)]), [(area_id(1), 3, 4, 550)]);
-        assert_eq!(outgrown(&[(1, 2), (2, 2)]), [(area_id(2), 1, 2, 550)], "two are taken");
+        assert_eq!(outgrown(&[(1, 4)]), [(Target::Area(area_id(1)), 3, 4, 550)]);
+        assert_eq!(outgrown(&[(1, 2), (2, 2)]), [(Target::Area(area_id(2)), 1, 2, 550)], "two are taken");
         assert_eq!(outgrown(&[(1, 3), (2, 1)]), [], "nothing is left for the second line");
 
         house.request = QuoteRequest { require_stage: true, ..request(&[(1, 4)]) };
@@ -718,6 +636,6 @@ mod tests {
         house.promotion =
             Some(Promotion { discount_type: AdjustmentType::Fixed, discount_value: 1, ..promotion() });
         house.request = request(&[(1, 3)]);
-        assert_eq!(house.with_code().quote().lines[0].ticket_totals(Currency::ARS), [1000, 1000, 999]);
+        assert_eq!(house.with_code().quote().lines[0].unit_totals(Currency::ARS), [1000, 1000, 999]);
     }
 }

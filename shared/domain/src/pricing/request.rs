@@ -1,17 +1,21 @@
 //! Requests for a quote.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::event::{Area, AreaKind, Event};
+use crate::product::PricedProduct;
 use crate::seat::SeatLabel;
 use crate::text::Line;
-use crate::{AreaId, Currency, Error, EventId, Result};
+use crate::{AreaId, Currency, Error, EventId, Result, VariantId};
 
 use super::PromotionCode;
+use super::draft::Asks;
+use super::extras::{self, ExtraRequest};
 
-/// The most areas that one order can mix.
+/// The most areas and products that one order can mix.
 pub const MAX_LINES: usize = 10;
 
 /// The most characters that are read as a promotion code, wrong ones included.
@@ -24,9 +28,15 @@ const MAX_CODE_CHARS: usize = 64;
 pub struct QuoteRequest {
     /// The event for which tickets are wanted.
     pub event_id: EventId,
-    /// The tickets that are wanted, by area; each area once.
-    #[schemars(length(min = 1, max = 10))]
+    /// The tickets that are wanted, by area; each area once. Empty for an order of products alone,
+    /// which is possible where none of them needs a ticket.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
     pub lines: Vec<QuoteRequestLine>,
+    /// The products that are wanted, by variant; each once. Together with `lines` at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub extras: Vec<ExtraRequest>,
     /// The currency that the buyer expects. An event sells in one currency, so this changes
     /// nothing; another one than the event's is an error.
     pub currency: Option<Currency>,
@@ -75,8 +85,19 @@ impl QuoteRequest {
         self.promotion_code.as_deref()?.parse().ok()
     }
 
-    /// Checks everything that does not depend on what is sold, and finds the areas.
-    pub(super) fn resolve<'a>(&self, event: &Event, areas: &'a [Area]) -> Result<Vec<CheckedLine<'a>>> {
+    /// The variants of products that it names.
+    pub fn variants(&self) -> impl Iterator<Item = VariantId> {
+        self.extras.iter().map(|extra| extra.variant_id)
+    }
+
+    /// Checks everything that does not depend on what is sold, and finds the areas and products.
+    pub(super) fn resolve<'a>(
+        &self,
+        event: &Event,
+        areas: &'a [Area],
+        products: &[&'a PricedProduct],
+        now: Timestamp,
+    ) -> Result<Asks<'a>> {
         self.check_frame(event)?;
         let mut fields = Fields::new();
         let mut asks: Vec<CheckedLine<'a>> = Vec::with_capacity(self.lines.len());
@@ -101,8 +122,10 @@ impl QuoteRequest {
             "/lines",
             format!("An order of this event has at most {limit} tickets."),
         );
+        let has_tickets = !self.lines.is_empty();
+        let extras = extras::resolve(&self.extras, event, products, has_tickets, now, &mut fields)?;
         fields.finish()?;
-        Ok(asks)
+        Ok(Asks { lines: asks, extras })
     }
 
     /// Checks the other fields than the lines, and that the lines are few enough to check.
@@ -124,9 +147,21 @@ impl QuoteRequest {
             "This is not the event that the quote is made for.",
         );
         fields.check(
-            (1..=MAX_LINES).contains(&self.lines.len()),
+            self.lines.len() <= MAX_LINES,
             "/lines",
-            format!("Must have between 1 and {MAX_LINES} lines."),
+            format!("Must have at most {MAX_LINES} lines."),
+        );
+        fields.check(
+            self.extras.len() <= MAX_LINES,
+            "/extras",
+            format!("Must have at most {MAX_LINES} products."),
+        );
+        let both = self.lines.len() + self.extras.len();
+        fields.rule(both >= 1, "/lines", "Name tickets or products that you want.");
+        fields.rule(
+            both <= MAX_LINES || self.lines.len() > MAX_LINES || self.extras.len() > MAX_LINES,
+            "/extras",
+            format!("An order mixes at most {MAX_LINES} areas and products."),
         );
         let has_code = self.promotion_code.as_deref().is_some_and(|code| !code.trim().is_empty());
         fields.rule(
@@ -188,6 +223,7 @@ impl QuoteRequestLine {
 mod tests {
     use super::super::fixture::{area, area_id, event, request, seated_area};
     use super::*;
+    use crate::testing::at;
     use serde_json::{Value, json};
 
     /// The bad fields of a request for an event with general admission (area 1)
@@ -195,7 +231,7 @@ mod tests {
     fn bad_fields(lines: Value) -> String {
         let request = QuoteRequest { lines: serde_json::from_value(lines).expect("lines"), ..request(&[]) };
         let areas = [area(1, 100), seated_area(2, 100)];
-        let error = request.resolve(&event(), &areas).expect_err("is refused");
+        let error = request.resolve(&event(), &areas, &[], at(1000)).expect_err("is refused");
         assert!(matches!(error.code(), "invalid_fields" | "refused_fields"), "{error}");
         error
             .field_errors()
@@ -211,7 +247,7 @@ mod tests {
 
     #[test]
     fn bad_lines_are_named_by_their_pointers() {
-        insta::assert_snapshot!(bad_fields(json!([])), @"/lines: Must have between 1 and 10 lines.");
+        insta::assert_snapshot!(bad_fields(json!([])), @"/lines: Name tickets or products that you want.");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1)}])), @"/lines/0/quantity: Must be at least 1.");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 0}])), @"/lines/0/quantity: Must be at least 1.");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 11}])), @"/lines: An order of this event has at most 10 tickets.");
@@ -236,25 +272,25 @@ mod tests {
         let many: Vec<String> = (1..=5000).map(|n| format!("A-{n}")).collect();
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": many}])), @"/lines: An order of this event has at most 10 tickets.");
         let many: Vec<Value> = (0..5000).map(|_| json!({"area_id": id(1), "quantity": 1})).collect();
-        insta::assert_snapshot!(bad_fields(json!(many)), @"/lines: Must have between 1 and 10 lines.");
+        insta::assert_snapshot!(bad_fields(json!(many)), @"/lines: Must have at most 10 lines.");
     }
 
     #[test]
     fn the_currency_of_a_request_is_checked() {
         let areas = [area(1, 100)];
         let foreign = QuoteRequest { currency: Some(Currency::USD), ..request(&[(1, 1)]) };
-        let error = foreign.resolve(&event(), &areas).expect_err("another currency");
+        let error = foreign.resolve(&event(), &areas, &[], at(1000)).expect_err("another currency");
         assert_eq!((error.code(), error.members()["currency"].as_str()), ("currency_mismatch", Some("ARS")));
 
         let same = QuoteRequest { currency: Some(Currency::ARS), ..request(&[(1, 1)]) };
-        assert!(same.resolve(&event(), &areas).is_ok());
+        assert!(same.resolve(&event(), &areas, &[], at(1000)).is_ok());
     }
 
     #[test]
     fn an_area_of_another_event_is_not_known() {
         let mut foreign = area(1, 100);
         foreign.event_id = EventId::from_uuid(area_id(7).uuid());
-        assert!(request(&[(1, 1)]).resolve(&event(), &[foreign]).is_err());
+        assert!(request(&[(1, 1)]).resolve(&event(), &[foreign], &[], at(1000)).is_err());
     }
 
     #[test]
@@ -266,9 +302,9 @@ mod tests {
         let request: QuoteRequest = serde_json::from_value(valid.clone()).expect("a request");
         assert_eq!(request.code(), None, "x is too short for a code");
         let areas = [area(1, 100), seated_area(2, 100)];
-        let asks = request.resolve(&event(), &areas).expect("is possible");
-        assert_eq!(asks[1].seats.iter().map(ToString::to_string).collect::<Vec<_>>(), ["A-3", "B-2"]);
-        assert_eq!((asks[0].quantity, asks[1].quantity), (2, 2));
+        let asks = request.resolve(&event(), &areas, &[], at(1000)).expect("is possible");
+        assert_eq!(asks.lines[1].seats.iter().map(ToString::to_string).collect::<Vec<_>>(), ["A-3", "B-2"]);
+        assert_eq!((asks.lines[0].quantity, asks.lines[1].quantity), (2, 2));
 
         for (pointer, bad) in [
             ("/lines/0/quantity", json!(-1)),

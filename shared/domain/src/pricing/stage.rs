@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::payable::PriceUnit;
-use crate::{AreaId, BasisPoints, Currency, EventId, Money, SaleStageId};
+use crate::{AreaId, BasisPoints, Currency, EventId, Money, SaleStageId, VariantId};
 
-use super::{AdjustmentType, MAX_PRICE};
+use super::{AdjustmentType, MAX_PRICE, Target};
 
 /// The most stages that one event can have.
 pub const MAX_STAGES_PER_EVENT: usize = 20;
@@ -38,8 +38,11 @@ pub struct SaleStage {
     pub start_time: Option<Timestamp>,
     /// The first moment after the stage. Without it, it lasts as long as the sale.
     pub end_time: Option<Timestamp>,
-    /// The only area that it is for. Without it, all areas of the event.
+    /// The only area that it is for. Without it and without a variant, all areas of the event.
     pub target_area_id: Option<AreaId>,
+    /// The only variant of a product that it is for; then it is for no tickets. No stage is for several
+    /// products.
+    pub target_product_variant_id: Option<VariantId>,
     /// Its rank, lowest first. Of equal ones, the one that started first applies, then the older
     /// one.
     pub priority_order: u16,
@@ -70,6 +73,11 @@ impl SaleStage {
             "Must be at least 1. Leave it out for a stage without a limit.",
         );
         fields.rule(is_window(self.start_time, self.end_time), "/end_time", "Must be later than start_time.");
+        fields.rule(
+            self.target_area_id.is_none() || self.target_product_variant_id.is_none(),
+            "/target_product_variant_id",
+            "A stage is for an area or for a product, not for both.",
+        );
     }
 
     /// The adjustment of a ticket at this `price` (0 to [`MAX_PRICE`], whole units), in minor
@@ -86,8 +94,13 @@ impl SaleStage {
         price.saturating_add(wanted).clamp(0, MAX_PRICE) - price
     }
 
-    fn is_for(&self, area: AreaId) -> bool {
-        self.target_area_id.is_none_or(|target| target == area)
+    /// Whether tickets of an area, or units of a variant, are sold in it.
+    pub fn is_for(&self, target: Target) -> bool {
+        match (target, self.target_product_variant_id) {
+            (Target::Area(area), None) => self.target_area_id.is_none_or(|target| target == area),
+            (Target::Variant(variant), Some(target)) => target == variant,
+            _ => false,
+        }
     }
 }
 
@@ -125,6 +138,8 @@ pub enum StageReason {
     Ended,
     /// It is for an area that is not in the order.
     OtherArea,
+    /// It is for a product that is not in the order.
+    OtherProduct,
     /// All of its tickets are sold.
     SoldOut,
     /// It has fewer tickets left than a line wants.
@@ -141,6 +156,7 @@ impl StageReason {
             Self::NotStarted => "This stage has not started yet.",
             Self::Ended => "This stage is over.",
             Self::OtherArea => "This stage is for another area.",
+            Self::OtherProduct => "This stage is for a product.",
             Self::SoldOut => "All tickets of this stage are sold.",
             Self::NotEnoughLeft => {
                 "This stage has fewer tickets left than you want. Fewer tickets may still get its price."
@@ -160,7 +176,7 @@ pub struct StageVerdict {
     pub name: String,
     /// True if it decided the price of at least one line.
     pub applied: bool,
-    /// The number of the quote's tickets that are sold in it.
+    /// The number of the quote's tickets, or units of a product, that are sold in it.
     pub quantity: u8,
     /// True if the stage has a limited quantity, from which the hold takes `quantity`.
     pub limited: bool,
@@ -188,8 +204,8 @@ pub struct OutgrownStage {
     pub id: SaleStageId,
     /// The stage's name.
     pub name: String,
-    /// The area of the line.
-    pub area_id: AreaId,
+    /// What the line or extra is for.
+    pub target: Target,
     /// The tickets that are left in it; an order of so many would have its price.
     pub left: u32,
     /// The tickets that the line wants.
@@ -202,7 +218,12 @@ impl OutgrownStage {
     /// The tickets that are left at its price, as a sentence for the buyer.
     pub fn sentence(&self) -> String {
         let Self { name, left, wanted, .. } = self;
-        let tickets = if *left == 1 { "ticket is" } else { "tickets are" };
+        let tickets = match (self.target, left) {
+            (Target::Area(_), 1) => "ticket is",
+            (Target::Area(_), _) => "tickets are",
+            (Target::Variant(_), 1) => "unit is",
+            (Target::Variant(_), _) => "units are",
+        };
         format!(
             "Only {left} {tickets} left at the price of {name}, so none of your {wanted} has it. Choose no more \
              than {left} to have it."
@@ -239,13 +260,13 @@ impl<'a> Stages<'a> {
         Self { now, ranked }
     }
 
-    /// The stage in which `quantity` tickets of `area` are sold now, if any. A line is sold in one
+    /// The stage in which `quantity` of `target` are sold now, if any. A line is sold in one
     /// stage as a whole, and its tickets are not left for the next line.
-    pub(super) fn choose(&mut self, area: AreaId, quantity: u8) -> Choice<'a> {
+    pub(super) fn choose(&mut self, target: Target, quantity: u8) -> Choice<'a> {
         let mut outgrown = None;
         for ranked in &mut self.ranked {
             let stage = ranked.offer.stage;
-            if standing(stage, self.now).is_some() || !stage.is_for(area) {
+            if standing(stage, self.now).is_some() || !stage.is_for(target) {
                 continue;
             }
             let wanted = ranked.taken.saturating_add(quantity);
@@ -262,19 +283,24 @@ impl<'a> Stages<'a> {
         Choice { stage: None, outgrown }
     }
 
-    /// The verdict on every stage, after all lines in `areas` have chosen theirs.
-    pub(super) fn verdicts(&self, areas: &[AreaId]) -> Vec<StageVerdict> {
-        self.ranked.iter().map(|ranked| ranked.verdict(areas, self.now)).collect()
+    /// The verdict on every stage, after all lines and extras for `targets` have chosen theirs.
+    pub(super) fn verdicts(&self, targets: &[Target]) -> Vec<StageVerdict> {
+        self.ranked.iter().map(|ranked| ranked.verdict(targets, self.now)).collect()
     }
 }
 
 impl Ranked<'_> {
-    fn verdict(&self, areas: &[AreaId], now: Timestamp) -> StageVerdict {
+    fn verdict(&self, targets: &[Target], now: Timestamp) -> StageVerdict {
         let stage = self.offer.stage;
         let applied = self.taken > 0;
         let reason = (!applied).then(|| match standing(stage, now) {
             Some(reason) => reason,
-            None if !areas.iter().any(|area| stage.is_for(*area)) => StageReason::OtherArea,
+            None if !targets.iter().any(|target| stage.is_for(*target)) => {
+                match stage.target_product_variant_id {
+                    Some(_) => StageReason::OtherProduct,
+                    None => StageReason::OtherArea,
+                }
+            }
             None if self.offer.left() == Some(0) => StageReason::SoldOut,
             None if self.was_short => StageReason::NotEnoughLeft,
             None => StageReason::LowerPriority,
@@ -306,7 +332,7 @@ fn standing(stage: &SaleStage, now: Timestamp) -> Option<StageReason> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{area_id, event, stage};
+    use super::super::fixture::{area_id, event, stage, variant_id};
     use super::*;
     use crate::testing::at;
 
@@ -337,6 +363,8 @@ mod tests {
     #[test]
     fn bad_fields_are_named() {
         let bad = SaleStage {
+            target_area_id: Some(area_id(1)),
+            target_product_variant_id: Some(variant_id(1)),
             price_adjustment_value: -10_001,
             quantity_available: Some(0),
             start_time: Some(at(10)),
@@ -347,7 +375,10 @@ mod tests {
         bad.check(Currency::COP, &mut fields);
         let error = fields.finish().expect_err("is bad");
         let pointers: Vec<&str> = error.field_errors().iter().map(|field| field.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/price_adjustment_value", "/quantity_available", "/end_time"]);
+        assert_eq!(
+            pointers,
+            ["/price_adjustment_value", "/quantity_available", "/end_time", "/target_product_variant_id"]
+        );
 
         let mut fields = Fields::new();
         stage(1).check(Currency::COP, &mut fields);
@@ -359,14 +390,14 @@ mod tests {
         let offers: Vec<StageOffer<'_>> =
             stages.iter().map(|stage| StageOffer { stage, remaining: left }).collect();
         let mut stages = Stages::new(&offers, event().id, at(1000));
-        stages.choose(area_id(1), 2);
+        stages.choose(Target::Area(area_id(1)), 2);
         let text = |reason: Option<StageReason>| {
             reason.map_or("applied".into(), |reason| {
                 serde_json::to_value(reason).expect("json").as_str().expect("text").to_owned()
             })
         };
         stages
-            .verdicts(&[area_id(1)])
+            .verdicts(&[Target::Area(area_id(1))])
             .into_iter()
             .map(|verdict| (verdict.name, text(verdict.reason)))
             .collect()
@@ -392,6 +423,7 @@ mod tests {
             ("applied", SaleStage { end_time: Some(at(1001)), ..stage(1) }, None),
             ("other_area", SaleStage { target_area_id: Some(area_id(2)), ..stage(1) }, None),
             ("applied", SaleStage { target_area_id: Some(area_id(1)), ..stage(1) }, None),
+            ("other_product", SaleStage { target_product_variant_id: Some(variant_id(1)), ..stage(1) }, None),
         ] {
             assert_eq!(one(stage.clone(), left), expected, "{stage:?} with {left:?} left");
         }

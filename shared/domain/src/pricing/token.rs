@@ -12,24 +12,35 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::seat::SeatLabel;
-use crate::{AreaId, Currency, Error, EventId, PromotionId, QuoteId, Result, SaleStageId, TenantId};
+use crate::{
+    AreaId, Currency, Error, EventId, ProductId, PromotionId, QuoteId, Result, SaleStageId, TenantId,
+    VariantId,
+};
 
-use super::{PromotionVerdict, Quote, QuoteLine, StageVerdict, Totals};
+use super::{LineAmounts, PromotionVerdict, Quote, QuoteExtra, QuoteLine, StageVerdict, Totals};
 
 /// The longest token that [`open`] reads. The largest possible quote stays below it, as a test
 /// shows.
 pub const MAX_TOKEN_CHARS: usize = 12 * 1024;
 
-/// The layout of the bytes that follow.
+/// The layout of the bytes that follow: a [`Sealed`] quote of tickets alone.
 const VERSION: u8 = 1;
+/// The layout of a quote with products: an array of the [`Sealed`] quote and its extras. A quote
+/// without them keeps the older layout, so that during a deployment only those with products are
+/// refused by what runs the old code.
+const WITH_EXTRAS: u8 = 2;
 const MAC_BYTES: usize = 32;
 
 /// The token of `quote`. It has all that is charged; stages and a promotion that did *not* apply
 /// only explain the price to the buyer, and are left out.
 pub fn seal(quote: &Quote, key: &[u8; 32]) -> String {
-    let mut bytes = vec![VERSION];
-    serde_json::to_writer(&mut bytes, &Sealed::pack(quote))
-        .expect("numbers and texts in arrays are always JSON");
+    let sealed = Sealed::pack(quote);
+    let mut bytes = vec![if quote.extras.is_empty() { VERSION } else { WITH_EXTRAS }];
+    let written = match quote.extras.is_empty() {
+        true => serde_json::to_writer(&mut bytes, &sealed),
+        false => serde_json::to_writer(&mut bytes, &SealedWithExtras(sealed, SealedExtra::pack_all(quote))),
+    };
+    written.expect("numbers and texts in arrays are always JSON");
     let mac = mac(key, &bytes).finalize().into_bytes();
     bytes.extend_from_slice(&mac);
     URL_SAFE_NO_PAD.encode(bytes)
@@ -62,10 +73,14 @@ fn verified(token: &str, key: &[u8; 32]) -> Option<Quote> {
     let (signed, signature) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
     mac(key, signed).verify_slice(signature).ok()?;
     let (version, json) = signed.split_first()?;
-    if *version != VERSION {
-        return None;
+    match *version {
+        VERSION => serde_json::from_slice::<Sealed>(json).ok()?.unpack(Vec::new()),
+        WITH_EXTRAS => {
+            let SealedWithExtras(sealed, extras) = serde_json::from_slice(json).ok()?;
+            sealed.unpack(extras)
+        }
+        _ => None,
     }
-    serde_json::from_slice::<Sealed>(json).ok()?.unpack()
 }
 
 fn mac(key: &[u8; 32], bytes: &[u8]) -> Hmac<Sha256> {
@@ -107,6 +122,26 @@ struct SealedLine(
     i64,
 );
 
+/// A quote, and its extras.
+#[derive(Serialize, Deserialize)]
+struct SealedWithExtras(Sealed, Vec<SealedExtra>);
+
+/// Product, variant, the name of a unit, quantity, unit base, unit stage adjustment, index of the stage
+/// among the applied ones, promotion, fee, VAT.
+#[derive(Serialize, Deserialize)]
+struct SealedExtra(
+    #[serde(with = "suffix")] ProductId,
+    #[serde(with = "suffix")] VariantId,
+    String,
+    u8,
+    i64,
+    i64,
+    Option<usize>,
+    i64,
+    i64,
+    i64,
+);
+
 /// Stage, its name, quantity, whether it is limited.
 #[derive(Serialize, Deserialize)]
 struct SealedStage(#[serde(with = "suffix")] SaleStageId, String, u8, bool);
@@ -117,9 +152,8 @@ struct SealedPromotion(#[serde(with = "suffix")] PromotionId, String, bool);
 
 impl Sealed {
     fn pack(quote: &Quote) -> Self {
-        let applied: Vec<&StageVerdict> = quote.stages.iter().filter(|stage| stage.applied).collect();
+        let applied = applied_stages(quote);
         let lines = quote.lines.iter().map(|line| {
-            let stage = line.stage_id.and_then(|id| applied.iter().position(|stage| stage.id == id));
             SealedLine(
                 line.area_id,
                 line.area_name.clone(),
@@ -127,7 +161,7 @@ impl Sealed {
                 line.seats.clone(),
                 line.unit_base,
                 line.unit_stage_adjustment,
-                stage,
+                stage_index(&applied, line.stage_id),
                 line.promotion,
                 line.fee,
                 line.vat,
@@ -151,7 +185,7 @@ impl Sealed {
     }
 
     /// The quote; `None` if a number is not what [`Sealed::pack`] writes.
-    fn unpack(self) -> Option<Quote> {
+    fn unpack(self, extras: Vec<SealedExtra>) -> Option<Quote> {
         let Self(
             id,
             event_id,
@@ -167,14 +201,17 @@ impl Sealed {
         let stages: Vec<StageVerdict> = stages.into_iter().map(SealedStage::unpack).collect();
         let lines: Vec<QuoteLine> =
             lines.into_iter().map(|line| line.unpack(&stages, vat_included)).collect::<Option<_>>()?;
+        let extras: Vec<QuoteExtra> =
+            extras.into_iter().map(|extra| extra.unpack(&stages, vat_included)).collect::<Option<_>>()?;
         Some(Quote {
             id,
             event_id,
             tenant_id,
             currency,
             vat_included,
-            totals: Totals::of(&lines),
+            totals: Totals::of(&lines, &extras),
             lines,
+            extras,
             stages,
             outgrown: Vec::new(),
             promotion: promotion.map(SealedPromotion::unpack),
@@ -198,27 +235,92 @@ impl SealedLine {
             fee,
             vat,
         ) = self;
-        let stage_id = match stage {
-            Some(index) => Some(stages.get(index)?.id),
-            None => None,
-        };
-        let line = QuoteLine {
-            area_id,
-            area_name,
-            seats,
+        let charged = Charged { quantity, unit_base, unit_stage_adjustment, stage, promotion, fee, vat };
+        let amounts = charged.amounts(stages, vat_included)?;
+        Some(QuoteLine { area_id, area_name, seats, amounts })
+    }
+}
+
+impl SealedExtra {
+    fn pack_all(quote: &Quote) -> Vec<Self> {
+        let applied = applied_stages(quote);
+        let extras = quote.extras.iter().map(|extra| {
+            Self(
+                extra.product_id,
+                extra.variant_id,
+                extra.name.clone(),
+                extra.quantity,
+                extra.unit_base,
+                extra.unit_stage_adjustment,
+                stage_index(&applied, extra.stage_id),
+                extra.promotion,
+                extra.fee,
+                extra.vat,
+            )
+        });
+        extras.collect()
+    }
+
+    fn unpack(self, stages: &[StageVerdict], vat_included: bool) -> Option<QuoteExtra> {
+        let Self(
+            product_id,
+            variant_id,
+            name,
             quantity,
             unit_base,
             unit_stage_adjustment,
-            stage_id,
-            base: 0,
-            stage_adjustment: 0,
+            stage,
             promotion,
             fee,
             vat,
+        ) = self;
+        let charged = Charged { quantity, unit_base, unit_stage_adjustment, stage, promotion, fee, vat };
+        let amounts = charged.amounts(stages, vat_included)?;
+        Some(QuoteExtra { product_id, variant_id, name, amounts })
+    }
+}
+
+/// The amounts of a line or an extra, as both have them in a token.
+struct Charged {
+    quantity: u8,
+    unit_base: i64,
+    unit_stage_adjustment: i64,
+    /// The index of the stage among the applied ones.
+    stage: Option<usize>,
+    promotion: i64,
+    fee: i64,
+    vat: i64,
+}
+
+impl Charged {
+    /// All amounts; `None` if there is no such stage.
+    fn amounts(self, stages: &[StageVerdict], vat_included: bool) -> Option<LineAmounts> {
+        let stage_id = match self.stage {
+            Some(index) => Some(stages.get(index)?.id),
+            None => None,
+        };
+        let amounts = LineAmounts {
+            quantity: self.quantity,
+            unit_base: self.unit_base,
+            unit_stage_adjustment: self.unit_stage_adjustment,
+            stage_id,
+            base: 0,
+            stage_adjustment: 0,
+            promotion: self.promotion,
+            fee: self.fee,
+            vat: self.vat,
             total: 0,
         };
-        Some(line.added_up(vat_included))
+        Some(amounts.added_up(vat_included))
     }
+}
+
+fn applied_stages(quote: &Quote) -> Vec<&StageVerdict> {
+    quote.stages.iter().filter(|stage| stage.applied).collect()
+}
+
+fn stage_index(applied: &[&StageVerdict], stage: Option<SaleStageId>) -> Option<usize> {
+    stage.and_then(|id| applied.iter().position(|stage| stage.id == id))
 }
 
 impl SealedStage {
@@ -260,7 +362,9 @@ mod suffix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{QuoteFixture, area, area_id, promotion, request, seated_area, stage};
+    use super::super::fixture::{
+        QuoteFixture, area, area_id, priced_product, promotion, request, seated_area, stage, variant_id,
+    };
     use super::super::{MAX_LINES, MAX_PRICE, SaleStage};
     use super::*;
     use crate::event::{Fees, RowLayout, Vat};
@@ -298,6 +402,28 @@ mod tests {
         assert_eq!((charged.stages.len(), quote.stages.len()), (1, 2));
         assert_eq!(open(&token, &KEY, at(1000)).expect("opens"), charged);
         assert_eq!(seal(&charged, &KEY), token, "sealing again is the same token");
+    }
+
+    #[test]
+    fn a_quote_with_products_has_a_layout_of_its_own() {
+        let house = QuoteFixture::new([area(1, 1000)]);
+        let plain = seal(&house.quote(), &KEY);
+        assert_eq!(URL_SAFE_NO_PAD.decode(&plain).expect("base64url")[0], VERSION);
+        let mut house = house.with_products(vec![priced_product(1, 500)], &[(1, 2)]);
+        house.stages = vec![(
+            SaleStage {
+                target_product_variant_id: Some(variant_id(1)),
+                price_adjustment_value: -1000,
+                quantity_available: Some(9),
+                ..stage(1)
+            },
+            None,
+        )];
+        let quote = house.quote();
+        assert_eq!(quote.extras[0].total, 900);
+        let token = seal(&quote, &KEY);
+        assert_eq!(URL_SAFE_NO_PAD.decode(&token).expect("base64url")[0], WITH_EXTRAS);
+        assert_eq!(open(&token, &KEY, at(1000)).expect("opens"), quote);
     }
 
     #[test]
@@ -355,7 +481,13 @@ mod tests {
         };
         let sealed = serde_json::to_vec(&Sealed::pack(&typical())).expect("json");
         assert!(open(&sign(&[&[VERSION], &sealed[..]].concat()), &KEY, at(1000)).is_ok());
-        for bytes in [vec![], vec![VERSION], vec![VERSION, b'{'], [&[VERSION + 1], &sealed[..]].concat()] {
+        for bytes in [
+            vec![],
+            vec![VERSION],
+            vec![VERSION, b'{'],
+            [&[WITH_EXTRAS], &sealed[..]].concat(),
+            [&[WITH_EXTRAS + 1], &sealed[..]].concat(),
+        ] {
             assert_eq!(code(&sign(&bytes)), "quote_invalid");
         }
     }

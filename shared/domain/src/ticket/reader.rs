@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::PREFIX;
 use super::keyboards::{KEYBOARDS, Keyboard, US, alone, composed};
 
 /// The characters of Base45 in the order of their values.
@@ -21,17 +20,18 @@ const MAX_LEAD: usize = 8;
 /// swallowed a space, and a marked letter may be one key or two.
 const MAX_CANDIDATES: usize = 128;
 
-/// The texts that a reader may have seen when it wrote `text`, the likeliest first.
-pub(super) fn candidates(text: &str) -> impl Iterator<Item = String> {
+/// The texts that a reader may have seen when it wrote `text`, the likeliest first. All of them begin
+/// with `prefix`.
+pub(super) fn candidates(text: &str, prefix: &'static str) -> impl Iterator<Item = String> {
     let text = cleaned(text);
     let plain = text.iter().collect::<String>();
-    let typed = READINGS.iter().flat_map(move |reading| reading.undo(&text));
-    std::iter::once_with(move || at_prefix(plain)).flatten().chain(typed)
+    let typed = READINGS.iter().flat_map(move |reading| reading.undo(&text, prefix));
+    std::iter::once_with(move || at_prefix(plain, prefix)).flatten().chain(typed)
 }
 
 /// The text from the code's beginning on, if it begins within the first [`MAX_LEAD`] characters.
-fn at_prefix(text: String) -> Option<String> {
-    let lead = text.find(PREFIX)?;
+fn at_prefix(text: String, prefix: &str) -> Option<String> {
+    let lead = text.find(prefix)?;
     (text[..lead].chars().count() <= MAX_LEAD).then(|| text[lead..].to_owned())
 }
 
@@ -153,19 +153,19 @@ impl Reading {
     }
 
     /// The texts that are written as `text` this way, if they may be codes.
-    fn undo(&self, text: &[char]) -> Vec<String> {
+    fn undo(&self, text: &[char], prefix: &str) -> Vec<String> {
         let starts = 0..=MAX_LEAD.min(text.len());
-        starts.flat_map(|lead| self.undo_all(&text[lead..])).collect()
+        starts.flat_map(|lead| self.undo_all(&text[lead..], prefix)).collect()
     }
 
-    fn undo_all(&self, text: &[char]) -> Vec<String> {
+    fn undo_all(&self, text: &[char], prefix: &str) -> Vec<String> {
         let mut candidates = vec![Candidate::default()];
         for written in text {
             let meanings = self.meanings.get(written).map_or(&[][..], Vec::as_slice);
             let longer = candidates
                 .iter()
                 .flat_map(|candidate| meanings.iter().map(|meaning| candidate.with(meaning)));
-            candidates = longer.filter(|candidate| is_begun(&candidate.text)).collect();
+            candidates = longer.filter(|candidate| is_begun(&candidate.text, prefix)).collect();
             candidates.sort_by_key(|candidate| candidate.unseen);
             candidates.truncate(MAX_CANDIDATES);
             if candidates.is_empty() {
@@ -175,7 +175,7 @@ impl Reading {
         let seen: Vec<String> = candidates.into_iter().map(|candidate| candidate.text).collect();
         let waiting =
             seen.iter().flat_map(|seen| self.waiting.iter().map(move |code| format!("{seen}{code}")));
-        let waiting: Vec<String> = waiting.filter(|candidate| is_begun(candidate)).collect();
+        let waiting: Vec<String> = waiting.filter(|candidate| is_begun(candidate, prefix)).collect();
         seen.into_iter().chain(waiting).collect()
     }
 }
@@ -202,8 +202,8 @@ fn press(keyboard: &Keyboard, code: char) -> Option<(usize, bool)> {
 
 /// True if a code can begin like this: its prefix, and groups of three characters that
 /// stand for two bytes.
-fn is_begun(text: &str) -> bool {
-    let Some(encoded) = text.strip_prefix(PREFIX) else { return PREFIX.starts_with(text) };
+fn is_begun(text: &str, prefix: &str) -> bool {
+    let Some(encoded) = text.strip_prefix(prefix) else { return prefix.starts_with(text) };
     // The groups before the last one were checked when they were written.
     let whole = encoded.len() / 3 * 3;
     let group = &encoded.as_bytes()[whole.saturating_sub(3)..whole];

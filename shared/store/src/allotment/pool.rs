@@ -9,7 +9,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{AreaId, EventId, SaleStageId, TenantId, Timestamp, UserId};
+use domain::{AreaId, EventId, SaleStageId, TenantId, Timestamp, UserId, VariantId};
 use futures::future::try_join_all;
 
 use super::block::{Block, admissions, reclaiming};
@@ -23,7 +23,7 @@ use crate::{Failure, Result, Store};
 pub(crate) const BLOCK_ADMISSIONS: u32 = 50;
 
 /// A pool of admissions: a general admission area, the quota of a sale stage,
-/// the uses of a promotion, the discounts of an event.
+/// the uses of a promotion, the discounts of an event, the stock of a variant.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     kind: Kind,
@@ -36,6 +36,7 @@ enum Kind {
     Stage(EventId, SaleStageId),
     Promotion(TenantId, String),
     Discounts(EventId),
+    Variant(VariantId),
     /// Created by its first claim; the number is its capacity.
     PromotionBuyer(TenantId, String, UserId, u32),
 }
@@ -67,6 +68,11 @@ impl Pool {
         Self { kind: Kind::Discounts(event), blocks: blocks.max(1) }
     }
 
+    /// The stock of a product's variant over `blocks` blocks (see [`Pool::blocks_for`]).
+    pub(crate) fn variant(variant: VariantId, blocks: u16) -> Self {
+        Self { kind: Kind::Variant(variant), blocks: blocks.max(1) }
+    }
+
     /// One buyer's uses of a promotion; the first claim creates it.
     pub(crate) fn promotion_buyer(tenant: TenantId, code: &str, user: UserId, uses: u32) -> Self {
         Self { kind: Kind::PromotionBuyer(tenant, code.to_owned(), user, uses), blocks: 1 }
@@ -83,6 +89,7 @@ impl Pool {
             Kind::Stage(event, stage) => keys::stage_block(*event, *stage, block),
             Kind::Promotion(tenant, code) => keys::promotion_block(*tenant, code, block),
             Kind::Discounts(event) => keys::discount_block(*event, block),
+            Kind::Variant(variant) => keys::variant_block(*variant, block),
             Kind::PromotionBuyer(tenant, code, user, _) => keys::promotion_buyer(*tenant, code, *user),
         }
     }

@@ -90,6 +90,7 @@ fn promotion(request: &DiscountRequest) -> Promotion {
         applies_to: AppliesTo::Event,
         target_event_id: Some(request.show_id),
         target_area_id: None,
+        target_product_variant_id: None,
         min_quantity: None,
         max_quantity: Some(1),
         max_discount_amount: None,

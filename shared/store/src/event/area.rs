@@ -16,8 +16,8 @@ use crate::{Failure, Result, Store, StoredEvent, keys};
 /// arrive after it.
 const CHANGE_SECONDS: i64 = 60;
 
-/// The lease on changing the places of an area, the discounts of an event, or the number of a stage or
-/// promotion. One request has it alone until it gives it back with [`Store::finish_places`] or its like,
+/// The lease on changing the places of an area, the discounts of an event, or the number of a stage,
+/// promotion or variant. One request has it alone until it gives it back with [`Store::finish_places`] or its like,
 /// or a minute is over.
 ///
 /// Places are many items and the area is one more: without the lease, two requests could both lay out
@@ -30,8 +30,8 @@ pub struct CapacityLease {
     pub(crate) blocks: u16,
 }
 
-/// The attribute with the number of blocks of an area's admissions.
-pub(super) const AREA_BLOCKS: &str = "blocks";
+/// The attribute with the number of blocks of an area's admissions, or a variant's stock.
+pub(crate) const AREA_BLOCKS: &str = "blocks";
 /// The attribute with the number of blocks of an event's discounts.
 pub(crate) const DISCOUNT_BLOCKS: &str = "discount_blocks";
 

@@ -1,6 +1,7 @@
-//! Changes of what has a limited number: a stage with its quota, a promotion with its uses.
+//! Changes of what has a limited number: a stage with its quota, a promotion with its uses, a variant of a
+//! product with its stock.
 //!
-//! The number is a pool and the stage or promotion one more item. Without a lease on the item, of two
+//! The number is a pool and what has it one more item. Without a lease on the item, of two
 //! requests one could set the pool and the other the item, and more would be sold at the price than
 //! the organiser sees.
 
@@ -15,21 +16,22 @@ use crate::{Failure, Result, Store};
 
 /// A change of a limited number, and of the item that says it.
 #[derive(Debug)]
-pub(super) struct NumberChange<'a> {
+pub(crate) struct NumberChange<'a> {
     /// The key of the item.
-    pub(super) key: &'a Key,
+    pub(crate) key: &'a Key,
     /// The version of the item that the change is based on.
-    pub(super) version: u32,
+    pub(crate) version: u32,
     /// The pool, spread wide enough for both numbers.
-    pub(super) pool: Pool,
+    pub(crate) pool: Pool,
     /// The number before; `None` if it was not limited.
-    pub(super) before: Option<u32>,
+    pub(crate) before: Option<u32>,
     /// The number after; `None` if it is not limited.
-    pub(super) after: Option<u32>,
+    pub(crate) after: Option<u32>,
 }
 
 impl Store {
-    /// Sets the pool and then writes the item by `write`, under the lease on it. Every change of the
+    /// Sets the pool and then writes the item by `write`, under the lease on it, which says over how many
+    /// blocks the pool is spread then. Every change of the
     /// item comes here, also one that leaves the number: so the pool gets the item's number again if a
     /// request died between both.
     ///
@@ -37,20 +39,23 @@ impl Store {
     /// [`Refusal::SoldOut`] with how many are free, and nothing changed, if more than that would have
     /// to be removed; [`Failure::Refused`], and nothing changed, if the item was changed meanwhile or
     /// another request is changing it.
-    pub(super) async fn change_number(
+    pub(crate) async fn change_number(
         &self,
         change: NumberChange<'_>,
         write: impl FnOnce(&CapacityLease) -> Result<Vec<TransactWriteItem>>,
         is_written: impl Future<Output = Result<bool>>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let lease = self.take_lease(change.key, AREA_BLOCKS, change.version, now).await?;
-        if let Err(refusal) = self.set_number(&change, now).await {
-            // After a failure the pool may be half changed: the next change takes the lease over.
-            if matches!(refusal, Refusal::SoldOut(_)) {
-                self.release_lease(&lease, change.key).await?;
+        let mut lease = self.take_lease(change.key, AREA_BLOCKS, change.version, now).await?;
+        match self.set_number(&change, now).await {
+            Ok(blocks) => lease.blocks = lease.blocks.max(blocks),
+            Err(refusal) => {
+                // After a failure the pool may be half changed: the next change takes the lease over.
+                if matches!(refusal, Refusal::SoldOut(_)) {
+                    self.release_lease(&lease, change.key).await?;
+                }
+                return Err(refusal);
             }
-            return Err(refusal);
         }
         match accept_if_written(self.transact(write(&lease)?).await, is_written).await {
             Ok(()) => Ok(()),
@@ -65,15 +70,16 @@ impl Store {
         }
     }
 
-    async fn set_number(&self, change: &NumberChange<'_>, now: Timestamp) -> Result<(), Refusal> {
-        let Some(number) = change.after else { return Ok(()) };
+    /// Returns over how many blocks the pool is spread, or 0 if it is not limited.
+    async fn set_number(&self, change: &NumberChange<'_>, now: Timestamp) -> Result<u16, Refusal> {
+        let Some(number) = change.after else { return Ok(0) };
         match self.resize_pool(&change.pool, number, now).await {
             // A request died after it raised the pool, and orders have taken more than the item says.
             Err(Refusal::SoldOut(free)) if change.before == change.after => {
                 let taken = self.pool_state(&change.pool, now).await?.capacity.saturating_sub(free);
-                self.resize_pool(&change.pool, taken, now).await.map(drop)
+                self.resize_pool(&change.pool, taken, now).await
             }
-            resized => resized.map(drop),
+            resized => resized,
         }
     }
 }

@@ -4,7 +4,7 @@ pub(crate) mod area;
 mod cache;
 mod currency;
 mod discounts;
-mod limited;
+pub(crate) mod limited;
 pub(crate) mod places;
 mod pricing;
 mod record;
@@ -252,7 +252,7 @@ impl Store {
         was_done(update.send().await).map(drop)
     }
 
-    /// Deletes a draft with its areas and stages, under the lease on its discounts. Refused if the
+    /// Deletes a draft with its areas, stages and products, under the lease on its discounts. Refused if the
     /// event was changed meanwhile. Its allotments stay in the table: nothing points to them.
     pub async fn delete_event(&self, change: &CapacityLease, sheet: &StoredEvent) -> Result<()> {
         let event = &sheet.event;
@@ -277,6 +277,9 @@ impl Store {
         }
         for stage in &sheet.stages {
             self.delete(&keys::sale_stage(event.id, stage.id)).await?;
+        }
+        for priced in &sheet.products {
+            self.drop_product(priced).await?;
         }
         Ok(())
     }

@@ -167,7 +167,7 @@ impl Store {
     }
 
     /// The part of a transaction that puts an item and ends the lease on it.
-    fn put_leased_part<T: Serialize>(
+    pub(crate) fn put_leased_part<T: Serialize>(
         &self,
         key: &Key,
         value: &T,
@@ -237,6 +237,7 @@ mod tests {
             start_time: None,
             end_time: None,
             target_area_id: None,
+            target_product_variant_id: None,
             priority_order: 1,
             active: true,
             version: 1,

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 
-use domain::AreaId;
 use domain::event::{Area, Event, PricedEvent};
+use domain::{AreaId, VariantId};
 use serde::{Deserialize, Serialize};
 
 use super::places::{area_blocks, discount_blocks};
 use crate::failure::Item;
 use crate::items::from_item;
+use crate::product::{ProductItems, stock_blocks};
 use crate::{Result, keys};
 
 /// An event as the table has it; for everything but its discounts, the event.
@@ -65,13 +66,14 @@ impl AreaRecord {
     }
 }
 
-/// An event with its areas and stages as the table has them. The store counts by it; for
+/// An event with its areas, stages and products as the table has them. The store counts by it; for
 /// all others it is the [`PricedEvent`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
     priced: PricedEvent,
     discount_blocks: u16,
     area_blocks: HashMap<AreaId, u16>,
+    variant_blocks: HashMap<VariantId, u16>,
 }
 
 impl StoredEvent {
@@ -79,6 +81,7 @@ impl StoredEvent {
     pub(super) fn from_items(items: Vec<Item>) -> Result<Option<Self>> {
         let (mut event, mut areas, mut stages) = (None, Vec::new(), Vec::new());
         let mut area_blocks = HashMap::new();
+        let mut products = ProductItems::default();
         for item in items {
             let sort_key = item.get(keys::SK).and_then(|sk| sk.as_s().ok());
             match sort_key.map(String::as_str) {
@@ -89,13 +92,15 @@ impl StoredEvent {
                     areas.push(area);
                 }
                 Some(sk) if sk.starts_with(keys::STAGE_PREFIX) => stages.push(from_item(item)?),
-                _ => {}
+                _ => products.add(item)?,
             }
         }
+        let (products, variant_blocks) = products.into_parts();
         Ok(event.map(|EventRecord { event, discount_blocks }| Self {
-            priced: PricedEvent::new(event, areas, stages),
+            priced: PricedEvent::new(event, areas, stages, products),
             discount_blocks,
             area_blocks,
+            variant_blocks,
         }))
     }
 
@@ -116,6 +121,10 @@ impl StoredEvent {
     pub(crate) fn area_blocks(&self, area: AreaId) -> u16 {
         self.area_blocks.get(&area).copied().unwrap_or(0)
     }
+
+    pub(crate) fn variant_blocks(&self, variant: VariantId) -> u16 {
+        self.variant_blocks.get(&variant).copied().unwrap_or(0)
+    }
 }
 
 impl Deref for StoredEvent {
@@ -133,6 +142,9 @@ impl From<PricedEvent> for StoredEvent {
         Self {
             discount_blocks: discount_blocks(priced.event.max_discounts),
             area_blocks: priced.areas.iter().map(blocks).collect(),
+            variant_blocks: (priced.products.iter().flat_map(|priced| &priced.variants))
+                .map(|variant| (variant.id, stock_blocks(variant.stock)))
+                .collect(),
             priced,
         }
     }

@@ -87,6 +87,7 @@ pub(super) fn stage(event: &Event, priority_order: u16) -> SaleStage {
         start_time: None,
         end_time: None,
         target_area_id: None,
+        target_product_variant_id: None,
         priority_order,
         active: true,
         version: 1,
@@ -117,7 +118,12 @@ async fn an_event_comes_with_its_areas_and_stages_in_order() {
     }
     let sheet = sheet(&store, &event).await;
     assert_eq!(sheet.price_from(), Some(500));
-    let expected = PricedEvent { event: event.clone(), areas: vec![front, back], stages: vec![early, late] };
+    let expected = PricedEvent {
+        event: event.clone(),
+        areas: vec![front, back],
+        stages: vec![early, late],
+        products: Vec::new(),
+    };
     assert_eq!(sheet, expected.into());
 
     let stranger = TenantId::generate(clock.now());
@@ -266,7 +272,7 @@ async fn a_deleted_event_leaves_its_slug_to_others() {
     store.create_event(&first).await.expect("created");
     store.create_area(&area(&first, 500, 1), clock.now()).await.expect("created");
     let stale = Event { version: 7, ..first.clone() };
-    let stale = PricedEvent { event: stale, areas: Vec::new(), stages: Vec::new() }.into();
+    let stale = PricedEvent::new(stale, Vec::new(), Vec::new(), Vec::new()).into();
     let change = store.lease_discounts(&first, clock.now()).await.expect("nobody else has the right");
     assert!(matches!(store.delete_event(&change, &stale).await, Err(Failure::Refused(_))));
     store.delete_event(&change, &sheet(&store, &first).await).await.expect("deleted");

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::late_entry::LateEntry;
-use domain::{EventId, TicketId};
+use domain::{EventId, OrderPart};
 
 use super::record::{Entry, Record};
 use super::{Closed, Redemption, Scan};
@@ -32,12 +32,13 @@ impl Store {
     pub async fn report(
         &self,
         event: EventId,
-        ticket: TicketId,
+        part: impl Into<OrderPart>,
         serial: u16,
         let_in: Option<bool>,
         scan: &Scan,
     ) -> Result<Report> {
-        let Some(mut gate) = self.try_redeem(event, ticket, serial, scan).await? else {
+        let part = part.into();
+        let Some(mut gate) = self.try_redeem(event, part, serial, scan).await? else {
             return Ok(Report { redemption: Redemption::Admitted(scan.at), conflict: None });
         };
         // Each refused write means that another entry was stored, and their number is bounded.
@@ -61,7 +62,7 @@ impl Store {
             let keeps = let_in && serial <= gate.serial && gate.entries.len() < MAX_LATE_ENTRIES;
             let late = if keeps { gate.past(serial).judge(scan.at) } else { None };
             let Some(late) = late else { return Ok(Report { redemption: refused, conflict: None }) };
-            match self.keep_entry(event, ticket, &gate, serial, late.redeems, scan).await {
+            match self.keep_entry(event, part, &gate, serial, late.redeems, scan).await {
                 Ok(()) => {
                     let redemption = if late.redeems { Redemption::Admitted(scan.at) } else { refused };
                     return Ok(Report { redemption, conflict: Some(late) });
@@ -77,7 +78,7 @@ impl Store {
     async fn keep_entry(
         &self,
         event: EventId,
-        ticket: TicketId,
+        part: OrderPart,
         gate: &Record,
         serial: u16,
         redeems: bool,
@@ -102,7 +103,7 @@ impl Store {
             values.insert(":entry".to_owned(), AttributeValue::L(vec![entry.map_err(Failure::unreadable)?]));
             "SET e = list_append(if_not_exists(e, :none), :entry)".to_owned()
         };
-        self.update_of(&keys::gate(event, ticket))
+        self.update_of(&keys::gate(event, part))
             .update_expression(set)
             .condition_expression(condition)
             .set_expression_attribute_values(Some(values))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::late_entry::LateEntry;
-use domain::{EventId, TicketId, Timestamp};
+use domain::{EventId, OrderPart, Timestamp};
 use futures::future::try_join_all;
 
 use super::Scan;
@@ -19,16 +19,16 @@ const PAGE: i32 = 1000;
 /// Most conflicts that [`Store::conflicts`] returns.
 const MAX_CONFLICTS: usize = 1000;
 
-/// The gate of a ticket to which something happened.
+/// The gate of a ticket or voucher to which something happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
-    /// Id of the ticket.
-    pub ticket: TicketId,
-    /// When the ticket was redeemed, if it was.
+    /// The ticket or voucher.
+    pub part: OrderPart,
+    /// When it was redeemed, if it was.
     pub used_at: Option<Timestamp>,
-    /// When the ticket was refunded, if it was.
+    /// When it was refunded, if it was.
     pub revoked_at: Option<Timestamp>,
-    /// Serial of the ticket's latest code; older ones do not admit.
+    /// Serial of its latest code; older ones do not admit.
     pub serial: u16,
 }
 
@@ -36,7 +36,7 @@ pub struct Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GateCursor {
     shard: u16,
-    after: Option<TicketId>,
+    after: Option<OrderPart>,
 }
 
 impl GateCursor {
@@ -47,7 +47,7 @@ impl GateCursor {
 impl std::fmt::Display for GateCursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.shard)?;
-        self.after.map_or(Ok(()), |ticket| write!(f, ".{}", ticket.suffix()))
+        self.after.map_or(Ok(()), |part| write!(f, ".{}", part.suffix()))
     }
 }
 
@@ -57,7 +57,7 @@ impl std::str::FromStr for GateCursor {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let problem = "Must be the `next_cursor` of an earlier page, unchanged.";
         let (shard, after) = match text.split_once('.') {
-            Some((shard, after)) => (shard, Some(TicketId::from_suffix(after).map_err(|_| problem)?)),
+            Some((shard, after)) => (shard, Some(OrderPart::from_suffix(after).map_err(|_| problem)?)),
             None => (text, None),
         };
         let shard = shard.parse().ok().filter(|shard| *shard < SHARDS).ok_or(problem)?;
@@ -68,15 +68,15 @@ impl std::str::FromStr for GateCursor {
 /// An entry that was reported late and contradicts what happened to its ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// Id of the ticket.
-    pub ticket: TicketId,
-    /// The scan that let the ticket's holder in.
+    /// The ticket or voucher.
+    pub part: OrderPart,
+    /// The scan that let the ticket's holder in, or handed the product out.
     pub scan: Scan,
     /// The kind of the contradiction, and since when it is one.
     pub late: LateEntry,
 }
 
-/// Counts over all gates of an event.
+/// Counts over all gates of an event: those of tickets, and what was handed out apart from them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GateSummary {
     /// Number of redeemed tickets.
@@ -91,14 +91,23 @@ pub struct GateSummary {
     pub last_at: Option<Timestamp>,
     /// Number of redeemed tickets by minute (seconds since 1970, divided by 60).
     pub by_minute: BTreeMap<i64, u32>,
+    /// Number of vouchers for which the product was handed out.
+    pub handed_out: u32,
+    /// Number of refunded vouchers.
+    pub vouchers_revoked: u32,
 }
 
 impl GateSummary {
-    fn add(&mut self, record: &Record) {
-        self.revoked += u32::from(record.revoked_at.is_some());
-        self.reissued += u32::from(record.serial > 0);
+    fn add(&mut self, part: OrderPart, record: &Record) {
         self.conflicts += record.late_entries().count();
         self.conflicts += usize::from(record.redemption_conflict().is_some());
+        if part.voucher().is_some() {
+            self.vouchers_revoked += u32::from(record.revoked_at.is_some());
+            self.handed_out += u32::from(record.used_at.is_some());
+            return;
+        }
+        self.revoked += u32::from(record.revoked_at.is_some());
+        self.reissued += u32::from(record.serial > 0);
         if let Some(used) = record.used_at {
             self.admitted += 1;
             self.last_at = self.last_at.max(Some(used));
@@ -111,6 +120,8 @@ impl GateSummary {
         self.revoked += other.revoked;
         self.reissued += other.reissued;
         self.conflicts += other.conflicts;
+        self.handed_out += other.handed_out;
+        self.vouchers_revoked += other.vouchers_revoked;
         self.last_at = self.last_at.max(other.last_at);
         for (minute, count) in other.by_minute {
             *self.by_minute.entry(minute).or_default() += count;
@@ -123,7 +134,7 @@ impl Store {
     /// A page of the gates of an event, and the cursor of the next page.
     pub async fn gates(&self, event: EventId, from: GateCursor) -> Result<(Vec<Gate>, Option<GateCursor>)> {
         let GateCursor { shard, after } = from;
-        let start = after.map(|ticket| keys::Key::new(keys::gate_partition(event, shard), ticket.suffix()));
+        let start = after.map(|part| keys::Key::new(keys::gate_partition(event, shard), part.suffix()));
         let answer = self
             .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
@@ -133,13 +144,13 @@ impl Store {
             .send()
             .await?;
         let gate = |item| {
-            let (ticket, record) = keyed(item)?;
-            Ok(Gate { ticket, used_at: record.used_at, revoked_at: record.revoked_at, serial: record.serial })
+            let (part, record) = keyed(item)?;
+            Ok(Gate { part, used_at: record.used_at, revoked_at: record.revoked_at, serial: record.serial })
         };
         let gates: Vec<Gate> =
             answer.items.unwrap_or_default().into_iter().map(gate).collect::<Result<_>>()?;
         let next = match (answer.last_evaluated_key, gates.last()) {
-            (Some(_), Some(last)) => Some(GateCursor { shard, after: Some(last.ticket) }),
+            (Some(_), Some(last)) => Some(GateCursor { shard, after: Some(last.part) }),
             _ => Some(GateCursor { shard: shard + 1, after: None }).filter(|next| next.shard < SHARDS),
         };
         Ok((gates, next))
@@ -155,14 +166,15 @@ impl Store {
         let mut pages = self
             .query_of(keys::gate_partition(event, shard))
             .key_condition_expression("PK = :pk")
-            .projection_expression("u, r, s, c, t, e")
+            .projection_expression("SK, u, r, s, c, t, e")
             .into_paginator()
             .send();
         // Page by page: a stadium's gates would be too many at once.
         let mut summary = GateSummary::default();
         while let Some(page) = pages.try_next().await? {
             for item in page.items.unwrap_or_default() {
-                summary.add(&from_item(item)?);
+                let (part, record) = keyed(item)?;
+                summary.add(part, &record);
             }
         }
         Ok(summary)
@@ -173,7 +185,7 @@ impl Store {
     pub async fn conflicts(&self, event: EventId) -> Result<Vec<Conflict>> {
         let shards = try_join_all((0..SHARDS).map(|shard| self.shard_conflicts(event, shard))).await?;
         let mut conflicts = shards.concat();
-        conflicts.sort_by_key(|conflict| (conflict.scan.at, conflict.ticket));
+        conflicts.sort_by_key(|conflict| (conflict.scan.at, conflict.part));
         conflicts.truncate(MAX_CONFLICTS);
         Ok(conflicts)
     }
@@ -188,27 +200,27 @@ impl Store {
         let mut conflicts = Vec::new();
         while let Some(page) = pages.try_next().await? {
             for item in page.items.unwrap_or_default() {
-                let (ticket, gate) = keyed(item)?;
-                conflicts.extend(gate.conflicts_of(ticket)?);
+                let (part, gate) = keyed(item)?;
+                conflicts.extend(gate.conflicts_of(part)?);
             }
         }
         Ok(conflicts)
     }
 
-    /// The conflicts of these tickets, read consistently. One read unit for each ticket.
-    pub async fn conflicts_of(&self, event: EventId, tickets: &[TicketId]) -> Result<Vec<Conflict>> {
-        let gates = tickets.iter().map(|ticket| async {
-            let gate = Record::read(self.get_item(&keys::gate(event, *ticket), true).await?)?;
-            gate.conflicts_of(*ticket)
+    /// The conflicts of these tickets and vouchers, read consistently. One read unit for each.
+    pub async fn conflicts_of(&self, event: EventId, parts: &[OrderPart]) -> Result<Vec<Conflict>> {
+        let gates = parts.iter().map(|part| async {
+            let gate = Record::read(self.get_item(&keys::gate(event, *part), true).await?)?;
+            gate.conflicts_of(*part)
         });
         Ok(try_join_all(gates).await?.concat())
     }
 }
 
-/// The ticket of a gate's item, from its key, and the gate.
-fn keyed(mut item: Item) -> Result<(TicketId, Record)> {
+/// The ticket or voucher of a gate's item, from its key, and the gate.
+fn keyed(mut item: Item) -> Result<(OrderPart, Record)> {
     let Some(AttributeValue::S(sk)) = item.remove(keys::SK) else {
         return Err(Failure::unreadable("a gate without its key"));
     };
-    Ok((TicketId::from_suffix(&sk).map_err(Failure::unreadable)?, from_item(item)?))
+    Ok((OrderPart::from_suffix(&sk).map_err(Failure::unreadable)?, from_item(item)?))
 }

@@ -1,4 +1,6 @@
-//! Gates: what decides whether a ticket still admits.
+//! Gates: what decides whether a ticket still admits, or a voucher is still handed out.
+//!
+//! What is said of tickets here is true of vouchers, which have one code and one holder.
 //!
 //! A ticket's code is signed, so a ticket has no gate item until it is redeemed or revoked, or its code
 //! is replaced. Every change is one conditional write without a read. The gates of one event spread
@@ -10,7 +12,7 @@ mod record;
 mod transfer;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use domain::{DeviceId, Error, EventId, SessionId, TicketId, Timestamp, UserId};
+use domain::{DeviceId, Error, EventId, OrderPart, SessionId, TicketId, Timestamp, UserId, VoucherId};
 use futures::future::try_join_all;
 
 use crate::failure::Item;
@@ -88,6 +90,8 @@ pub enum Closed {
 pub enum GateError {
     /// The ticket is used, revoked, or has another code by now.
     Closed(Closed),
+    /// The voucher was handed out, by this scan.
+    VoucherUsed(Scan),
     /// The table failed, or the order changed meanwhile.
     Failure(Failure),
 }
@@ -111,9 +115,15 @@ impl From<GateError> for Error {
             GateError::Closed(Closed::Superseded) => {
                 Self::conflict("ticket_changed", "This ticket has another holder by now.")
             }
+            GateError::VoucherUsed(scan) => voucher_used(scan.at),
             GateError::Failure(failure) => failure.into(),
         }
     }
+}
+
+fn voucher_used(at: Timestamp) -> Error {
+    Error::conflict("voucher_used", "What this voucher is for was handed out already.")
+        .with("used_at", at.to_string())
 }
 
 /// The condition that a ticket is neither used nor revoked and `:serial` is its latest code.
@@ -128,8 +138,16 @@ fn open(serial: u16) -> &'static str {
 
 /// The error of a refused revocation; `item` is the ticket's gate.
 pub(crate) fn why_used(item: Option<Item>) -> Result<GateError> {
-    let scan = item.map(|item| Record::read(Some(item))?.scan()).transpose()?.flatten();
-    Ok(scan.map_or(GateError::Failure(Failure::Refused(None)), |scan| GateError::Closed(Closed::Used(scan))))
+    let Some(item) = item else { return Ok(GateError::Failure(Failure::Refused(None))) };
+    let sort_key = item.get(keys::SK).and_then(|sk| sk.as_s().ok());
+    let part = sort_key.and_then(|sk| OrderPart::from_suffix(sk).ok());
+    let Some(scan) = Record::read(Some(item))?.scan()? else {
+        return Ok(GateError::Failure(Failure::Refused(None)));
+    };
+    Ok(match part {
+        Some(OrderPart::Voucher(_)) => GateError::VoucherUsed(scan),
+        _ => GateError::Closed(Closed::Used(scan)),
+    })
 }
 
 /// The error of a refused transaction: `item` is the ticket's gate if that refused it; else something
@@ -140,15 +158,16 @@ pub(crate) fn why_closed(item: Option<Item>, serial: u16) -> Result<GateError> {
 }
 
 impl Store {
-    /// Redeems a ticket: lets its holder in, once. One conditional write, no read.
+    /// Redeems a ticket: lets its holder in, once; or a voucher. One conditional write, no read.
     pub async fn redeem(
         &self,
         event: EventId,
-        ticket: TicketId,
+        part: impl Into<OrderPart>,
         serial: u16,
         scan: &Scan,
     ) -> Result<Redemption> {
-        let Some(gate) = self.try_redeem(event, ticket, serial, scan).await? else {
+        let part = part.into();
+        let Some(gate) = self.try_redeem(event, part, serial, scan).await? else {
             return Ok(Redemption::Admitted(scan.at));
         };
         Ok(match gate.redemption(serial, |first| first.is_repeated_by(scan))? {
@@ -161,12 +180,12 @@ impl Store {
     async fn try_redeem(
         &self,
         event: EventId,
-        ticket: TicketId,
+        part: OrderPart,
         serial: u16,
         scan: &Scan,
     ) -> Result<Option<Record>> {
         let mut update = self
-            .update_of(&keys::gate(event, ticket))
+            .update_of(&keys::gate(event, part))
             .condition_expression(open(serial))
             .expression_attribute_values(":serial", number(serial))
             .expression_attribute_values(":at", number(scan.at.as_millisecond()))
@@ -189,14 +208,14 @@ impl Store {
         }
     }
 
-    /// The part of a transaction that revokes a ticket at `now`, unless it was used.
+    /// The part of a transaction that revokes a ticket or voucher at `now`, unless it was used.
     pub(crate) fn revoke_part(
         &self,
         event: EventId,
-        ticket: TicketId,
+        part: OrderPart,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
-        self.updating(&keys::gate(event, ticket))
+        self.updating(&keys::gate(event, part))
             .update_expression("SET r = if_not_exists(r, :now)")
             .condition_expression("attribute_not_exists(u)")
             .expression_attribute_values(":now", number(now.as_millisecond()))
@@ -204,11 +223,25 @@ impl Store {
             .part()
     }
 
-    /// The tickets among these that were not used at the door, read consistently.
-    pub async fn unused_tickets(&self, event: EventId, tickets: &[TicketId]) -> Result<Vec<TicketId>> {
-        let gates = tickets.iter().map(|ticket| async {
-            let gate = Record::read(self.get_item(&keys::gate(event, *ticket), true).await?)?;
-            Ok::<_, Failure>(gate.used_at.is_none().then_some(*ticket))
+    /// The tickets and vouchers among these that were not used at the door, read consistently.
+    pub async fn unused_parts(&self, event: EventId, parts: &[OrderPart]) -> Result<Vec<OrderPart>> {
+        let gates = parts.iter().map(|part| async {
+            let gate = Record::read(self.get_item(&keys::gate(event, *part), true).await?)?;
+            Ok::<_, Failure>(gate.used_at.is_none().then_some(*part))
+        });
+        Ok(try_join_all(gates).await?.into_iter().flatten().collect())
+    }
+
+    /// When the products of these vouchers were handed out; those that were not are left out. Eventually
+    /// consistent reads, for half a read unit each.
+    pub async fn handed_out(
+        &self,
+        event: EventId,
+        vouchers: &[VoucherId],
+    ) -> Result<Vec<(VoucherId, Timestamp)>> {
+        let gates = vouchers.iter().map(|voucher| async {
+            let gate = Record::read(self.get_item(&keys::gate(event, (*voucher).into()), false).await?)?;
+            Ok::<_, Failure>(gate.used_at.map(|at| (*voucher, at)))
         });
         Ok(try_join_all(gates).await?.into_iter().flatten().collect())
     }
@@ -222,7 +255,7 @@ impl Store {
         serial: u16,
         now: Timestamp,
     ) -> Result<TransactWriteItem> {
-        self.updating(&keys::gate(event, ticket))
+        self.updating(&keys::gate(event, ticket.into()))
             .update_expression("SET s = :next, t = list_append(if_not_exists(t, :none), :ended)")
             .condition_expression(open(serial))
             .expression_attribute_values(":serial", number(serial))
@@ -235,8 +268,13 @@ impl Store {
 
     /// Why the code with `serial` of a ticket does not admit; `None` if it does. An eventually
     /// consistent read, for half a read unit.
-    pub async fn gate(&self, event: EventId, ticket: TicketId, serial: u16) -> Result<Option<Closed>> {
-        Record::read(self.get_item(&keys::gate(event, ticket), false).await?)?.closed(serial)
+    pub async fn gate(
+        &self,
+        event: EventId,
+        part: impl Into<OrderPart>,
+        serial: u16,
+    ) -> Result<Option<Closed>> {
+        Record::read(self.get_item(&keys::gate(event, part.into()), false).await?)?.closed(serial)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The item of a gate, and what it says about a code.
 
 use domain::late_entry::{LateEntry, TicketPast};
-use domain::{DeviceId, SessionId, TicketId, Timestamp, UserId};
+use domain::{DeviceId, OrderPart, SessionId, Timestamp, UserId};
 use jiff::fmt::serde::timestamp::millisecond;
 use serde::{Deserialize, Serialize};
 
@@ -144,11 +144,11 @@ impl Record {
         self.entries.iter().filter_map(|entry| Some((entry, self.past(entry.serial).judge(entry.at)?)))
     }
 
-    /// The conflicts of this gate, which is that of `ticket`.
-    pub(super) fn conflicts_of(&self, ticket: TicketId) -> Result<Vec<Conflict>> {
+    /// The conflicts of this gate, which is that of `part`.
+    pub(super) fn conflicts_of(&self, part: OrderPart) -> Result<Vec<Conflict>> {
         let redeemed = self.scan()?.zip(self.redemption_conflict());
         let others = self.late_entries().map(|(entry, late)| (entry.scan(), late));
-        Ok(redeemed.into_iter().chain(others).map(|(scan, late)| Conflict { ticket, scan, late }).collect())
+        Ok(redeemed.into_iter().chain(others).map(|(scan, late)| Conflict { part, scan, late }).collect())
     }
 
     fn redeemed_serial(&self) -> u16 {

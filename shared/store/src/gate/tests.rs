@@ -153,7 +153,7 @@ async fn redeem_unguarded(store: &Store, event: EventId, ticket: TicketId, scan:
         return false;
     }
     let write = store
-        .update_of(&keys::gate(event, ticket))
+        .update_of(&keys::gate(event, ticket.into()))
         .update_expression("SET u = :at, n = :nonce, b = :by")
         .expression_attribute_values(":at", number(scan.at.as_millisecond()))
         .expression_attribute_values(":nonce", string(&scan.nonce))
@@ -184,7 +184,10 @@ async fn tickets_are_refunded_together_and_never_after_use() {
         order.clone().with(|order| (order.version, order.status) = (version, OrderStatus::Refunded))
     };
     let revoke = async |version, tickets: &[TicketId], second| {
-        let change = Change { revokes: Revocation::Tickets(tickets.to_vec()), ..Change::default() };
+        let change = Change {
+            revokes: Revocation::Parts(tickets.iter().map(|ticket| (*ticket).into()).collect()),
+            ..Change::default()
+        };
         store.save_order(&after(version), &change, at(second)).await
     };
 
@@ -218,9 +221,16 @@ async fn the_summary_and_the_list_have_every_gate() {
     let rotated = OrderId::generate(at(0)).ticket(1);
     let rotate = vec![store.rotate_part(event, rotated, 0, at(0)).expect("complete")];
     store.transact(rotate).await.expect("rotated");
+    let [drink, refunded] = [0, 1].map(|index| OrderId::generate(at(0)).voucher(index));
+    store.redeem(event, drink, 0, &scan("bar", 9000)).await.expect("answers");
+    let revoke = vec![store.revoke_part(event, refunded.into(), at(0)).expect("complete")];
+    store.transact(revoke).await.expect("revoked");
+    let handed_out = store.handed_out(event, &[drink, refunded]).await.expect("answers");
+    assert_eq!(handed_out, [(drink, at(9000))]);
 
     let summary = store.gate_summary(event).await.expect("answers");
-    assert_eq!((summary.admitted, summary.revoked, summary.reissued), (40, 0, 1));
+    assert_eq!((summary.admitted, summary.revoked, summary.reissued), (40, 0, 1), "vouchers are no tickets");
+    assert_eq!((summary.handed_out, summary.vouchers_revoked), (1, 1));
     assert_eq!(summary.last_at, Some(at(39 * 30)));
     assert_eq!(summary.by_minute.len(), 21, "two scans a minute, from the middle of one");
     assert_eq!(summary.by_minute.values().sum::<u32>(), 40);
@@ -229,13 +239,15 @@ async fn the_summary_and_the_list_have_every_gate() {
     while let Some(from) = cursor {
         assert_eq!(from.to_string().parse(), Ok(from));
         let (gates, next) = store.gates(event, from).await.expect("answers");
-        listed.extend(gates.into_iter().map(|gate| gate.ticket));
+        listed.extend(gates.into_iter().map(|gate| gate.part));
         cursor = next;
     }
     tickets.push(rotated);
-    tickets.sort();
+    let mut parts: Vec<OrderPart> = tickets.into_iter().map(OrderPart::from).collect();
+    parts.extend([drink, refunded].map(OrderPart::from));
+    parts.sort();
     listed.sort();
-    assert_eq!(listed, tickets);
+    assert_eq!(listed, parts);
     for bad in ["", "16", "-1", "0.", "0.x", "a"] {
         assert!(bad.parse::<GateCursor>().is_err(), "{bad}");
     }

@@ -5,6 +5,7 @@
 mod community;
 mod event;
 mod order;
+mod product;
 mod tenant;
 mod user;
 
@@ -16,6 +17,7 @@ use domain::Timestamp;
 pub(crate) use community::*;
 pub(crate) use event::*;
 pub(crate) use order::*;
+pub(crate) use product::*;
 pub(crate) use tenant::*;
 pub(crate) use user::*;
 

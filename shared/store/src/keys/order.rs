@@ -2,7 +2,7 @@
 
 use domain::payment_difference::PaymentDifference;
 use domain::refund_task::RefundTask;
-use domain::{EventId, OrderId, TenantId, TicketId, Timestamp, UserId};
+use domain::{EventId, OrderId, OrderPart, TenantId, Timestamp, UserId};
 
 use super::{Key, SHARDS, key_time, parse_place_tenant, tenant_partition, user_partition};
 
@@ -34,10 +34,10 @@ pub(crate) fn order_shard(order: OrderId) -> u16 {
     u16::from(order.uuid().as_bytes()[14]) % SHARDS
 }
 
-/// The gate of a ticket: what decides whether it still admits. It exists only
-/// once something happened to the ticket.
-pub(crate) fn gate(event: EventId, ticket: TicketId) -> Key {
-    Key::new(gate_partition(event, u16::from(ticket.uuid().as_bytes()[14]) % SHARDS), ticket.suffix())
+/// The gate of a ticket or voucher: what decides whether it still admits, or is handed out. It exists
+/// only once something happened to it.
+pub(crate) fn gate(event: EventId, part: OrderPart) -> Key {
+    Key::new(gate_partition(event, u16::from(part.uuid().as_bytes()[14]) % SHARDS), part.suffix())
 }
 
 /// The partition with a part of an event's gates.

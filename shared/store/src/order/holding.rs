@@ -3,25 +3,29 @@
 //! between, they expire. No transaction, so no doubled write cost and no conflicts.
 
 use domain::event::AreaKind;
-use domain::order::{HoldRefusal, Holding, Order, Part};
+use domain::order::{ExtraLine, HoldRefusal, Holding, Order, Part};
 use domain::plan::{Place, Run, Seatings};
 use domain::pricing::{Promotion, Quote, QuoteLine};
+use domain::product::{Product, Variant, find_variant};
 use domain::seat::{RunState, SeatLabel, SeatState, leaves_single};
-use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId};
+use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId, VariantId};
 use futures::future::try_join_all;
 
 use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowKey, RowState, Token};
-use crate::{Failure, Store, StoredEvent};
+use crate::keys::SHARDS;
+use crate::{Failure, Store, StoredEvent, StoredProducts};
 
 /// The input of [`Store::hold`].
 #[derive(Debug, Clone, Copy)]
 pub struct HoldRequest<'a> {
     /// The quote that the buyer was shown.
     pub quote: &'a Quote,
-    /// The event, its areas and stages as they are now.
+    /// The event, its areas, stages and products as they are now.
     pub sheet: &'a StoredEvent,
     /// Where the seats of the event stand.
     pub seatings: &'a Seatings,
+    /// The products that the tenant has for all events, if the quote has some of them.
+    pub products: Option<&'a StoredProducts>,
     /// The quote's promotion as it is now, if it took effect.
     pub promotion: Option<&'a Promotion>,
     /// The buyer.
@@ -34,6 +38,15 @@ impl HoldRequest<'_> {
     /// The token of the claims: that of the order that the quote becomes for this buyer.
     fn token(&self) -> Token {
         Token::of(OrderId::of_quote(self.quote.id, self.user))
+    }
+
+    /// A variant that is still sold, and its pool.
+    fn variant(&self, id: VariantId) -> Option<(&Variant, Pool)> {
+        let is_sold = |(product, variant): &(&Product, &Variant)| product.active && variant.active;
+        let blocks = self.sheet.variant_blocks(id).max(self.products.map_or(0, |other| other.blocks(id)));
+        let others = self.products.into_iter().flat_map(|products| products.iter());
+        let (_, variant) = find_variant(self.sheet.products.iter().chain(others), id).filter(is_sold)?;
+        Some((variant, Pool::variant(id, blocks)))
     }
 }
 
@@ -132,7 +145,7 @@ impl Store {
     /// buyer.
     ///
     /// # Errors
-    /// `seats_taken`, `seats_not_found`, `sold_out`, `single_seat_left`, `quote_outdated`,
+    /// `seats_taken`, `seats_not_found`, `sold_out`, `product_sold_out`, `single_seat_left`, `quote_outdated`,
     /// `promotion_used_up`, `promotion_used_by_buyer`: then nothing is held. If the table fails, the
     /// holds stay until they expire: the same request may have come twice, and the other one may have
     /// made an order of them.
@@ -181,6 +194,20 @@ impl Store {
                     held.push(Holding::Admissions { line: index, parts });
                 }
             }
+        }
+        for (index, extra) in (0..).zip(&quote.extras) {
+            let (variant, pool) = request.variant(extra.variant_id).ok_or(HoldRefusal::QuoteOutdated)?;
+            if variant.stock.is_none() {
+                continue;
+            }
+            let parts = self.claim_admissions(&pool, extra.quantity, token, until, now).await;
+            let parts = parts.map_err(|refusal| {
+                meaning(refusal, |refused| match refused {
+                    Refusal::SoldOut(left) => HoldRefusal::ProductSoldOut { variant: extra.variant_id, left },
+                    _ => HoldRefusal::QuoteOutdated,
+                })
+            })?;
+            held.push(Holding::Extra { extra: index, parts });
         }
         for (stage, quantity) in limited_stages(quote, sheet)? {
             let pool = stage_pool(sheet, stage);
@@ -276,10 +303,11 @@ impl Store {
     }
 }
 
-/// The limited stages that set prices of the quote, each with its number of tickets.
+/// The limited stages that set prices of the quote, each with its number of tickets and units.
 fn limited_stages(quote: &Quote, sheet: &StoredEvent) -> Result<Vec<(SaleStageId, u8)>> {
     let mut stages: Vec<(SaleStageId, u8)> = Vec::new();
-    for line in &quote.lines {
+    let lines = quote.lines.iter().map(|line| line.amounts);
+    for line in lines.chain(quote.extras.iter().map(|extra| extra.amounts)) {
         let Some(id) = line.stage_id else { continue };
         let stage = sheet.stages.iter().find(|stage| stage.id == id).ok_or(HoldRefusal::QuoteOutdated)?;
         if stage.quantity_available.is_none() {
@@ -305,6 +333,7 @@ pub(crate) struct HoldingContext<'a> {
     tenant: TenantId,
     user: UserId,
     areas: Vec<AreaId>,
+    variants: Vec<VariantId>,
     promotion: Option<&'a str>,
     /// The event's sheet, to find other places if the held ones are gone.
     sheet: Option<&'a StoredEvent>,
@@ -317,6 +346,7 @@ impl<'a> HoldingContext<'a> {
             tenant: order.tenant,
             user: order.user,
             areas: order.lines.iter().map(|line| line.area).collect(),
+            variants: order.extras.iter().map(ExtraLine::variant).collect(),
             promotion: order.promotion_code.as_deref(),
             sheet: None,
         }
@@ -333,6 +363,7 @@ impl<'a> HoldingContext<'a> {
             tenant: request.quote.tenant_id,
             user: request.user,
             areas: request.quote.lines.iter().map(|line| line.area_id).collect(),
+            variants: request.quote.extras.iter().map(|extra| extra.variant_id).collect(),
             promotion: request.promotion.map(|promotion| promotion.promotion_code.as_str()),
             sheet: None,
         }
@@ -363,6 +394,13 @@ impl<'a> HoldingContext<'a> {
                     self.sheet.and_then(|sheet| sheet.stages.iter().find(|other| other.id == *stage));
                 let quantity = of_sheet.and_then(|stage| stage.quantity_available).unwrap_or(0);
                 (Pool::stage(self.event, *stage, quantity.max(admissions_of(parts))), parts.clone())
+            }
+            Holding::Extra { extra, parts } => {
+                let variant = self.variants.get(usize::from(*extra)).copied();
+                let variant = variant.ok_or_else(|| Failure::unreadable("a holding of no extra"))?;
+                // Wide enough to find all blocks, however many they are: the tenant's products are not
+                // in the sheet.
+                (Pool::variant(variant, blocks_of(parts).max(SHARDS)), parts.clone())
             }
             Holding::Promotion { parts } => {
                 (Pool::promotion(self.tenant, code()?, admissions_of(parts)), parts.clone())

@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Replaces an order that a transition changed, with the outbox, the refund tasks and the revoked
-    /// tickets of `change`, all or nothing. Returns the order as it is then, its version counted up. A
+    /// tickets and vouchers of `change`, all or nothing. Returns the order as it is then, its version counted up. A
     /// payment difference of `change` is noted before.
     ///
     /// Of two callers that write the very same order, both are told that it is written. A caller that
@@ -129,7 +129,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Failure::Refused`] if the order was changed since it was read;
-    /// [`Closed::Used`](crate::Closed::Used) if a ticket to be revoked was used at the door.
+    /// [`Closed::Used`](crate::Closed::Used) and [`GateError::VoucherUsed`] if a ticket or voucher to
+    /// be revoked was used at the door.
     pub async fn save_order(
         &self,
         order: &Order,
@@ -152,8 +153,8 @@ impl Store {
         }
         let revoked = match &change.revokes {
             Revocation::None => Vec::new(),
-            Revocation::Tickets(tickets) => tickets.clone(),
-            Revocation::Unused => self.unused_tickets(order.event, &order.valid_tickets()).await?,
+            Revocation::Parts(parts) => parts.clone(),
+            Revocation::Unused => self.unused_parts(order.event, &order.valid_parts()).await?,
         };
         let (order, outbox) = order.written(change, &revoked);
         let written = if revoked.is_empty() && change.tasks.is_empty() && further.is_empty() {
@@ -161,8 +162,8 @@ impl Store {
         } else {
             let mut writes = vec![self.put_order_part(&order, outbox.as_ref())?];
             writes.extend(self.task_parts(&order, &change.tasks)?);
-            for ticket in &revoked {
-                writes.push(self.revoke_part(order.event, *ticket, now)?);
+            for part in &revoked {
+                writes.push(self.revoke_part(order.event, *part, now)?);
             }
             writes.extend(further);
             self.transact(writes).await

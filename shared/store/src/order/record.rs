@@ -10,15 +10,15 @@
 use std::collections::BTreeMap;
 
 use domain::order::{
-    Attendee, Holding, Order, OrderFields, OrderLine, OrderStatus, Part, Payment, PaymentState,
-    RefundProgress, TicketState, UnusedReason,
+    Attendee, ExtraKind, ExtraLine, Holding, Order, OrderFields, OrderLine, OrderStatus, Part, Payment,
+    PaymentState, RefundProgress, TicketState, UnusedReason,
 };
 use domain::payment::{Dispute, GatewayName, PayLater};
 use domain::policy::Accepted;
 use domain::seat::SeatLabel;
 use domain::{
-    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, SaleStageId, TenantId, Timestamp,
-    UserId,
+    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, ProductId, SaleStageId, TenantId,
+    Timestamp, UserId, VariantId,
 };
 use jiff::fmt::serde::timestamp::{millisecond, second};
 use serde::{Deserialize, Serialize};
@@ -38,6 +38,8 @@ pub(super) struct Record {
     currency: Currency,
     #[serde(rename = "li")]
     lines: Vec<Line>,
+    #[serde(rename = "ex", default, skip_serializing_if = "Vec::is_empty")]
+    extras: Vec<ExtraRecord>,
     #[serde(rename = "t")]
     total: i64,
     #[serde(rename = "m")]
@@ -107,6 +109,70 @@ struct LineRecord {
     vat: i64,
     #[serde(rename = "t")]
     total: i64,
+}
+
+/// An extra. What it is stands beside its amounts: other kinds have other attributes.
+#[serde_with::skip_serializing_none]
+#[derive(Serialize, Deserialize)]
+struct ExtraRecord {
+    #[serde(rename = "d", with = "bare")]
+    product: ProductId,
+    #[serde(rename = "r", with = "bare")]
+    variant: VariantId,
+    #[serde(rename = "n")]
+    name: String,
+    #[serde(rename = "q")]
+    quantity: u8,
+    #[serde(rename = "g")]
+    stage: Option<SaleStageId>,
+    #[serde(rename = "b")]
+    base: i64,
+    #[serde(rename = "j", default, skip_serializing_if = "is_zero")]
+    stage_adjustment: i64,
+    #[serde(rename = "p", default, skip_serializing_if = "is_zero")]
+    promotion: i64,
+    #[serde(rename = "f", default, skip_serializing_if = "is_zero")]
+    fee: i64,
+    #[serde(rename = "v", default, skip_serializing_if = "is_zero")]
+    vat: i64,
+    #[serde(rename = "t")]
+    total: i64,
+}
+
+impl From<&ExtraLine> for ExtraRecord {
+    fn from(extra: &ExtraLine) -> Self {
+        let ExtraKind::Product { product, variant } = extra.kind;
+        Self {
+            product,
+            variant,
+            name: extra.name.clone(),
+            quantity: extra.quantity,
+            stage: extra.stage,
+            base: extra.base,
+            stage_adjustment: extra.stage_adjustment,
+            promotion: extra.promotion,
+            fee: extra.fee,
+            vat: extra.vat,
+            total: extra.total,
+        }
+    }
+}
+
+impl From<ExtraRecord> for ExtraLine {
+    fn from(record: ExtraRecord) -> Self {
+        Self {
+            kind: ExtraKind::Product { product: record.product, variant: record.variant },
+            name: record.name,
+            quantity: record.quantity,
+            stage: record.stage,
+            base: record.base,
+            stage_adjustment: record.stage_adjustment,
+            promotion: record.promotion,
+            fee: record.fee,
+            vat: record.vat,
+            total: record.total,
+        }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
@@ -183,6 +249,26 @@ struct TicketRecord {
 }
 
 /// An id without its kind.
+mod bare {
+    use domain::{Id, StaticType};
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<K: StaticType, S: Serializer>(
+        id: &Id<K>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&id.suffix())
+    }
+
+    pub(super) fn deserialize<'de, K: StaticType, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Id<K>, D::Error> {
+        Id::from_suffix(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// An id without its kind, if there is one.
 mod suffix {
     use domain::GatewayAccountId as Id;
     use serde::de::Error as _;
@@ -198,8 +284,8 @@ mod suffix {
     }
 }
 
-/// A holding as text: `a1:12x2,13x1` (line 1), `r0:3:12,13` (line 0, row 3), `s<stage>:0x2`, `p:0x1`,
-/// `u`.
+/// A holding as text: `a1:12x2,13x1` (line 1), `r0:3:12,13` (line 0, row 3), `s<stage>:0x2`, `x0:3x2`
+/// (extra 0), `p:0x1`, `u`.
 pub(super) fn holding_text(holding: &Holding) -> String {
     let parts = |parts: &[Part]| {
         parts.iter().map(|part| format!("{}x{}", part.block, part.quantity)).collect::<Vec<_>>().join(",")
@@ -211,6 +297,7 @@ pub(super) fn holding_text(holding: &Holding) -> String {
         }
         Holding::Admissions { line, parts: of } => format!("a{line}:{}", parts(of)),
         Holding::Stage { stage, parts: of } => format!("s{}:{}", stage.suffix(), parts(of)),
+        Holding::Extra { extra, parts: of } => format!("x{extra}:{}", parts(of)),
         Holding::Promotion { parts: of } => format!("p:{}", parts(of)),
         Holding::PromotionBuyer => "u".to_owned(),
     }
@@ -238,6 +325,7 @@ pub(super) fn parse_holding(text: &str) -> Option<Holding> {
         }
         'a' => Holding::Admissions { line: name.parse().ok()?, parts: parts(rest)? },
         's' => Holding::Stage { stage: SaleStageId::from_suffix(name).ok()?, parts: parts(rest)? },
+        'x' => Holding::Extra { extra: name.parse().ok()?, parts: parts(rest)? },
         'p' => Holding::Promotion { parts: parts(rest)? },
         _ => return None,
     })
@@ -252,6 +340,7 @@ impl Record {
             status: order.status,
             currency: order.currency,
             lines: order.lines.iter().cloned().map(Line).collect(),
+            extras: order.extras.iter().map(ExtraRecord::from).collect(),
             total: order.total,
             email: order.buyer.email.clone(),
             name: order.buyer.name.clone(),
@@ -288,6 +377,7 @@ impl Record {
             status: self.status,
             currency: self.currency,
             lines: self.lines.into_iter().map(|Line(line)| line).collect(),
+            extras: self.extras.into_iter().map(ExtraLine::from).collect(),
             total: self.total,
             buyer: Person { email: self.email, name: self.name },
             phone: self.phone,

@@ -20,26 +20,28 @@ use crate::{Failure, Result, Store, StoredEvent};
 /// queue takes to deliver a dead worker's message again (180 seconds), and than a worker runs (30).
 pub const SETTLING: Duration = Duration::from_secs(240);
 
-/// How many tickets of each line an order keeps after its refunds.
-struct KeptTickets<'a> {
+/// How many tickets of each line, and units of each extra, an order keeps after its refunds.
+struct KeptParts<'a> {
     order: &'a Order,
     /// Of each line, the index of its first ticket and how many are kept.
     lines: Vec<(u8, u8)>,
+    /// Of each extra, how many units are kept.
+    extras: Vec<u8>,
 }
 
-impl<'a> KeptTickets<'a> {
+impl<'a> KeptParts<'a> {
     fn of(order: &'a Order) -> Self {
         let (mut first, mut lines) = (0, Vec::with_capacity(order.lines.len()));
         for line in &order.lines {
-            let kept = (first..first + line.quantity).filter(|index| !is_refunded(order, *index)).count();
+            let kept = (first..first + line.quantity).filter(|index| !order.is_refunded(*index)).count();
             lines.push((first, u8::try_from(kept).unwrap_or(u8::MAX)));
             first += line.quantity;
         }
-        Self { order, lines }
+        Self { order, lines, extras: order.kept_units() }
     }
 
     /// How many admissions a holding of a pool keeps. A promotion's use comes back only
-    /// when all tickets are refunded.
+    /// when all tickets and units are refunded.
     fn admissions(&self, holding: &Holding) -> u8 {
         match holding {
             Holding::Admissions { line, .. } => {
@@ -47,9 +49,13 @@ impl<'a> KeptTickets<'a> {
             }
             Holding::Stage { stage, .. } => {
                 let lines = self.order.lines.iter().zip(&self.lines);
-                lines.filter(|(line, _)| line.stage == Some(*stage)).map(|(_, (_, kept))| kept).sum()
+                let lines = lines.map(|(line, (_, kept))| (line.stage, *kept));
+                let extras = self.order.extras.iter().zip(&self.extras);
+                let extras = extras.map(|(extra, kept)| (extra.stage, *kept));
+                lines.chain(extras).filter(|(of, _)| *of == Some(*stage)).map(|(_, kept)| kept).sum()
             }
-            _ => u8::from(self.lines.iter().any(|(_, kept)| *kept > 0)),
+            Holding::Extra { extra, .. } => self.extras.get(usize::from(*extra)).copied().unwrap_or(0),
+            _ => u8::from(self.lines.iter().map(|(_, kept)| kept).chain(&self.extras).any(|kept| *kept > 0)),
         }
     }
 
@@ -61,14 +67,10 @@ impl<'a> KeptTickets<'a> {
             let mut labels = self.order.lines.get(at).into_iter().flat_map(|line| &line.seats);
             let place = labels.position(|seat| seat.number() == *number);
             let index = place.and_then(|place| u8::try_from(place).ok()).map(|place| first + place);
-            index.is_none_or(|index| !is_refunded(self.order, index))
+            index.is_none_or(|index| !self.order.is_refunded(index))
         };
         seats.iter().partition(|number| is_kept(number))
     }
-}
-
-fn is_refunded(order: &Order, index: u8) -> bool {
-    order.tickets.get(&index).is_some_and(|ticket| ticket.refunded)
 }
 
 /// The first parts of a holding, up to `keeps` admissions.
@@ -86,6 +88,7 @@ fn with_parts(holding: &Holding, parts: Vec<Part>) -> Holding {
     match holding {
         Holding::Admissions { line, .. } => Holding::Admissions { line: *line, parts },
         Holding::Stage { stage, .. } => Holding::Stage { stage: *stage, parts },
+        Holding::Extra { extra, .. } => Holding::Extra { extra: *extra, parts },
         Holding::Promotion { .. } => Holding::Promotion { parts },
         other => other.clone(),
     }
@@ -109,7 +112,7 @@ impl Store {
             return Ok(Secured::All(order.holdings.clone()));
         }
         let (names, token, kept) =
-            (HoldingContext::of_order(order).within(sheet), Token::of(order.id), KeptTickets::of(order));
+            (HoldingContext::of_order(order).within(sheet), Token::of(order.id), KeptParts::of(order));
         let mut secured = Vec::with_capacity(order.holdings.len());
         for holding in &order.holdings {
             let outcome = match holding {
@@ -183,7 +186,7 @@ impl Store {
     /// changed since it was read.
     pub async fn sell_holdings(&self, order: &Order) -> Result<bool> {
         let (names, token, kept) =
-            (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
+            (HoldingContext::of_order(order), Token::of(order.id), KeptParts::of(order));
         for holding in &order.holdings {
             let sold = match holding {
                 Holding::Seats { line, row, seats } => {
@@ -205,7 +208,7 @@ impl Store {
     /// True if all that [`Store::sell_holdings`] sells is sold: one read for each allotment.
     pub async fn holdings_are_sold(&self, order: &Order) -> Result<bool> {
         let (names, token, kept) =
-            (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
+            (HoldingContext::of_order(order), Token::of(order.id), KeptParts::of(order));
         for holding in &order.holdings {
             let sold = match holding {
                 Holding::Seats { line, row, seats } => {
@@ -225,14 +228,14 @@ impl Store {
         Ok(true)
     }
 
-    /// Returns the places that `order` is not to keep: those of its refunded tickets or, if its money
-    /// goes back, all. Safe to repeat.
+    /// Returns the places that `order` is not to keep: those of its refunded tickets and vouchers or, if
+    /// its money goes back, all. Safe to repeat.
     pub async fn return_unused(&self, order: &Order) -> Result<()> {
         if order.status.is_settled() && !order.tickets.values().any(|ticket| ticket.refunded) {
             return Ok(());
         }
         let (names, token, kept) =
-            (HoldingContext::of_order(order), Token::of(order.id), KeptTickets::of(order));
+            (HoldingContext::of_order(order), Token::of(order.id), KeptParts::of(order));
         let keeps_some = order.status.is_settled();
         for holding in &order.holdings {
             match holding {

@@ -162,6 +162,34 @@ fn an_order_that_is_paid_at_an_organisers_own_account_costs_one_write_unit_too()
     assert!(claimed <= 1024, "{claimed} bytes");
 }
 
+/// What a product adds to an order: as `cargo xtask bench` and the documents say.
+#[test]
+fn an_order_with_two_products_of_typical_names_costs_one_write_unit_too() {
+    let now = at(0);
+    let plain = fixture::order(OrderStatus::Paid, &[PaymentState::Approved]).with(|order| {
+        order.lines[0].quantity = 2;
+        order.holdings = vec![Holding::Admissions { line: 0, parts: vec![Part { block: 3, quantity: 2 }] }];
+        order.buyer.email = "maria.fernanda@example.com".to_owned();
+        order.buyer.name = "María Fernanda Ríos".to_owned();
+        order.payments[0].payment_id = Some("pay_01jd8m3n7kf8bq4v3k7w2r9s5t".to_owned());
+        order.payments[0].created_at = now;
+    });
+    let with = |count: usize| {
+        plain.clone().with(|order| {
+            for index in 0..count {
+                let extra = u8::try_from(index).expect("few");
+                order.extras.push(fixture::extra(2, 1_600_000));
+                order.holdings.push(Holding::Extra { extra, parts: vec![Part { block: 0, quantity: 2 }] });
+            }
+        })
+    };
+    let [none, one, two] = [0, 1, 2].map(|count| bytes(&with(count)));
+    assert!(one - none <= 150 && two <= 1024, "{none}, {one}, {two} bytes");
+    let written = with(2);
+    let as_read = read(write(&written, None).expect("an item")).expect("is read");
+    assert_eq!(as_read, written);
+}
+
 #[tokio::test]
 async fn a_refund_claim_is_read_as_it_was_written() {
     let (store, clock) = store_with_clock().await;
@@ -183,10 +211,13 @@ async fn a_refund_claim_is_read_as_it_was_written() {
 #[test]
 fn holdings_have_one_text() {
     let now = Timestamp::UNIX_EPOCH;
-    for holding in order(now).holdings.clone().into_iter().chain([Holding::Admissions {
-        line: 1,
-        parts: vec![Part { block: 12, quantity: 2 }, Part { block: 13, quantity: 1 }],
-    }]) {
+    let parts = vec![Part { block: 12, quantity: 2 }, Part { block: 13, quantity: 1 }];
+    for holding in order(now)
+        .holdings
+        .clone()
+        .into_iter()
+        .chain([Holding::Admissions { line: 1, parts: parts.clone() }, Holding::Extra { extra: 9, parts }])
+    {
         assert_eq!(parse_holding(&holding_text(&holding)), Some(holding));
     }
     for text in ["", "x", "r0:3", "a:1x1", "a0:1", "sabc:0x1", "é"] {

@@ -1,4 +1,4 @@
-use super::super::fixture::{line, now, order};
+use super::super::fixture::{extra, line, now, order};
 use super::*;
 use crate::payment::Dispute;
 
@@ -14,9 +14,9 @@ fn due(payments: Vec<Payment>, tickets: &[u8]) -> Vec<i64> {
         order.lines = vec![line(2, 100)];
         order.payments = payments;
     });
-    let tickets: Vec<_> = tickets.iter().map(|index| order.id.ticket(*index)).collect();
-    let change = order.refund_tickets(&tickets).expect("refunded");
-    assert_eq!(change.revokes, Revocation::Tickets(tickets));
+    let tickets: Vec<OrderPart> = tickets.iter().map(|index| order.id.ticket(*index).into()).collect();
+    let change = order.refund_parts(&tickets).expect("refunded");
+    assert_eq!(change.revokes, Revocation::Parts(tickets));
     order.payments.iter().map(|payment| payment.refund_due).collect()
 }
 
@@ -43,11 +43,11 @@ fn a_refund_that_is_refused_changes_nothing() {
         order.tickets.entry(0).or_default().refunded = true;
     });
     let mut after = before.clone();
-    let rest: Vec<_> = [1, 2].map(|index| before.id.ticket(index)).to_vec();
-    after.refund_tickets(&rest).expect("what is left");
+    let rest: Vec<OrderPart> = [1, 2].map(|index| before.id.ticket(index).into()).to_vec();
+    after.refund_parts(&rest).expect("what is left");
     assert_eq!((after.status, after.payments[0].refund_due), (OrderStatus::Refunded, 60));
     let mut again = after.clone();
-    let refused = again.refund_tickets(&[before.id.ticket(0)]).expect_err("nothing is left");
+    let refused = again.refund_parts(&[before.id.ticket(0).into()]).expect_err("nothing is left");
     assert_eq!(refused.code(), "nothing_to_refund");
     assert_eq!(again, after);
 }
@@ -88,4 +88,32 @@ fn a_transferred_ticket_has_its_next_code() {
     assert_eq!(order.transfer_ticket(1, buyer), Change::default());
     assert_eq!(holder(&order), (2, buyer));
     assert_eq!(order.tickets[&1].holder, None, "the buyer needs no note");
+}
+
+#[test]
+fn vouchers_and_tickets_are_refunded_apart() {
+    let with_drinks = |order: &mut OrderFields| {
+        order.extras = vec![extra(2, 31)];
+        order.total = 131;
+        order.payments = vec![payment(131)];
+    };
+    let before = order(OrderStatus::Paid, &[]).with(with_drinks);
+    let mut order = before.clone();
+    let drink = OrderPart::from(order.id.voucher(0));
+    let change = order.refund_parts(&[drink]).expect("refunded");
+    assert_eq!(change.revokes, Revocation::Parts(vec![drink]));
+    assert_eq!((order.status, order.payments[0].refund_due), (OrderStatus::PartlyRefunded, 16));
+    assert_eq!((order.kept(), order.uncovered()), (115, 0));
+    let tickets: Vec<OrderPart> = (0..3).map(|index| order.id.ticket(index).into()).collect();
+    drop(order.refund_parts(&tickets).expect("refunded"));
+    assert_eq!((order.status, order.payments[0].refund_due), (OrderStatus::PartlyRefunded, 116));
+    assert_eq!(order.valid_parts(), [order.id.voucher(1).into()], "a drink is left");
+    let last = order.valid_parts();
+    drop(order.refund_parts(&last).expect("refunded"));
+    assert_eq!((order.status, order.payments[0].refund_due), (OrderStatus::Refunded, 131));
+    // Money that went back by another way counts for vouchers as for tickets.
+    let mut lost = before.with(|order| order.payments[0].refunded = 20);
+    assert_eq!(lost.uncovered(), 20);
+    drop(lost.refund_parts(&[drink]).expect("it is back already"));
+    assert_eq!((lost.payments[0].refund_due, lost.uncovered()), (0, 4));
 }

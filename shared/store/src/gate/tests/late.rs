@@ -22,7 +22,7 @@ impl Door {
 
     async fn refund(&self, second: i64) {
         let order = self.order.clone().with(|order| order.status = OrderStatus::PartlyRefunded);
-        let change = Change { revokes: Revocation::Tickets(vec![self.ticket]), ..Change::default() };
+        let change = Change { revokes: Revocation::Parts(vec![self.ticket.into()]), ..Change::default() };
         self.store.save_order(&order, &change, at(second)).await.expect("refunded");
     }
 
@@ -42,7 +42,8 @@ impl Door {
     /// The kind, the time of the entry and `since` of each conflict.
     async fn conflicts(&self) -> Vec<(ConflictKind, Timestamp, Timestamp)> {
         let conflicts = self.store.conflicts(self.order.event).await.expect("answers");
-        let of_ticket = self.store.conflicts_of(self.order.event, &[self.ticket]).await.expect("answers");
+        let of_ticket =
+            self.store.conflicts_of(self.order.event, &[self.ticket.into()]).await.expect("answers");
         assert_eq!(of_ticket.len(), conflicts.len());
         let summary = self.store.gate_summary(self.order.event).await.expect("answers");
         assert_eq!(summary.conflicts, conflicts.len());

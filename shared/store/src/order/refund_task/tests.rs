@@ -88,7 +88,7 @@ async fn a_task_closes_with_the_tickets_that_a_dispute_costs() {
     store.redeem(order.event, tickets[0], 0, &scan("a", 2)).await.expect("answers");
 
     let close = |revokes| Change { tasks: vec![TaskChange::Close(0)], revokes, ..Change::default() };
-    let all = close(Revocation::Tickets(tickets.to_vec()));
+    let all = close(Revocation::Parts(tickets.map(Into::into).to_vec()));
     let both = store.save_order(&order, &all, at(3)).await;
     assert!(matches!(both, Err(GateError::Closed(Closed::Used(_)))));
     assert_eq!(open(&store, order.tenant).await.len(), 1, "all or nothing");

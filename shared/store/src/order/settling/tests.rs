@@ -13,7 +13,7 @@ use crate::testing::store_with_clock;
 async fn refunded_places_that_were_sold_again_are_not_secured() {
     let (store, clock) = store_with_clock().await;
     let event = event(&clock, "los-faroles");
-    let sheet = PricedEvent { event, areas: Vec::new(), stages: Vec::new() }.into();
+    let sheet = PricedEvent::new(event, Vec::new(), Vec::new(), Vec::new()).into();
     let admissions =
         |quantity| vec![Holding::Admissions { line: 0, parts: vec![Part { block: 0, quantity }] }];
     let mut order = paid_order().with(|order| order.holdings = admissions(2));
@@ -41,7 +41,7 @@ async fn refunded_places_that_were_sold_again_are_not_secured() {
 async fn held_order() -> (Store, StoredEvent, Order, Pool) {
     let (store, clock) = store_with_clock().await;
     let event = event(&clock, "los-faroles");
-    let sheet = PricedEvent { event, areas: Vec::new(), stages: Vec::new() }.into();
+    let sheet = PricedEvent::new(event, Vec::new(), Vec::new(), Vec::new()).into();
     let mut order = paid_order().with(|order| {
         order.status = OrderStatus::AwaitingPayment;
         order.expires_at = at(600);

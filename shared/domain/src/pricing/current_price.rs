@@ -1,20 +1,22 @@
-//! The current price of one ticket, for lists of areas.
+//! The current price of one ticket or one unit of a product, for lists.
 
 use jiff::Timestamp;
 
 use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
-use crate::{AreaId, Currency, Result, SaleStageId};
+use crate::product::{Product, Variant};
+use crate::{Currency, Result, SaleStageId};
 
-use super::charge::{Charge, check_prices};
+use super::Target;
+use super::sellable::Sellable;
 use super::stage::{StageOffer, Stages};
 
-/// The price of one ticket of an area at a moment, exactly as a quote for it says. Amounts are in
-/// minor units of `currency`.
+/// The price of one ticket of an area, or one unit of a variant, at a moment, exactly as a quote for
+/// it says. Amounts are in minor units of `currency`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AreaPrice {
-    /// The area of the ticket.
-    pub area_id: AreaId,
+pub struct CurrentPrice {
+    /// What is priced.
+    pub target: Target,
     /// The currency of all amounts.
     pub currency: Currency,
     /// The price without a stage.
@@ -27,13 +29,13 @@ pub struct AreaPrice {
     pub vat: i64,
     /// True if `vat` is contained in price and fee, false if it is added to them.
     pub vat_included: bool,
-    /// The total that the buyer pays for one ticket.
+    /// The total that the buyer pays for one.
     pub total: i64,
     /// The current sale stage, if any.
     pub stage_id: Option<SaleStageId>,
     /// The name of the current sale stage.
     pub stage_name: Option<String>,
-    /// Tickets that are left at this price, if the stage limits them.
+    /// Tickets or units that are left at this price, if the stage limits them.
     pub stage_remaining: Option<u32>,
     /// The next change of the price, unless the stage sells out before.
     pub next: Option<NextPrice>,
@@ -46,7 +48,7 @@ pub struct NextPrice {
     pub at: Timestamp,
     /// The new price in the stage of that time, without the fee.
     pub price: i64,
-    /// The total that the buyer then pays for one ticket.
+    /// The total that the buyer then pays for one.
     pub total: i64,
     /// The name of the stage of that time, if any.
     pub stage_name: Option<String>,
@@ -61,11 +63,31 @@ pub fn current_price(
     area: &Area,
     stages: &[StageOffer<'_>],
     now: Timestamp,
-) -> Result<AreaPrice> {
-    check_prices(event, area)?;
-    let current = price_at(event, area, stages, now);
-    let next = next_price(event, area, stages, now, current.price);
-    Ok(AreaPrice { next, ..current })
+) -> Result<CurrentPrice> {
+    price_of(event, Sellable::ticket(event, area), stages, now)
+}
+
+/// The price of one unit of `variant` at `now`, and its next change: as [`current_price`].
+pub fn current_product_price(
+    event: &Event,
+    product: &Product,
+    variant: &Variant,
+    stages: &[StageOffer<'_>],
+    now: Timestamp,
+) -> Result<CurrentPrice> {
+    price_of(event, Sellable::unit(event, product, variant), stages, now)
+}
+
+fn price_of(
+    event: &Event,
+    sellable: Sellable,
+    stages: &[StageOffer<'_>],
+    now: Timestamp,
+) -> Result<CurrentPrice> {
+    sellable.check(event)?;
+    let current = price_at(event, sellable, stages, now);
+    let next = next_price(event, sellable, stages, now, current.price);
+    Ok(CurrentPrice { next, ..current })
 }
 
 /// The total for the cheapest ticket of the event at `now`, with stage, fee and tax. `None` without
@@ -80,23 +102,24 @@ pub fn price_from(
 ) -> Result<Option<i64>> {
     let mut cheapest = None;
     for area in areas.iter().filter(|area| area.capacity > 0) {
-        check_prices(event, area)?;
-        let total = price_at(event, area, stages, now).total;
+        let ticket = Sellable::ticket(event, area);
+        ticket.check(event)?;
+        let total = price_at(event, ticket, stages, now).total;
         cheapest = Some(cheapest.map_or(total, |cheapest: i64| cheapest.min(total)));
     }
     Ok(cheapest)
 }
 
 /// The price at `moment`, without its next change.
-fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Timestamp) -> AreaPrice {
-    let stage = Stages::new(offers, event.id, moment).choose(area.id, 1).stage;
-    let unit = PriceUnit::of(event.currency);
-    let base_price = unit.round(area.price);
-    let price = base_price + stage.map_or(0, |stage| stage.adjustment(base_price, unit));
-    let charge = Charge::of_ticket(price, event.fees, event.vat, unit);
+fn price_at(event: &Event, sellable: Sellable, offers: &[StageOffer<'_>], moment: Timestamp) -> CurrentPrice {
+    let stage = Stages::new(offers, event.id, moment).choose(sellable.target, 1).stage;
+    let base_price = sellable.base();
+    let adjustment = stage.map_or(0, |stage| stage.adjustment(base_price, PriceUnit::of(event.currency)));
+    let price = base_price + adjustment;
+    let charge = sellable.charge(price, 1);
     let remaining = |id| offers.iter().find(|offer| offer.stage.id == id).and_then(StageOffer::left);
-    AreaPrice {
-        area_id: area.id,
+    CurrentPrice {
+        target: sellable.target,
         currency: event.currency,
         base_price,
         price,
@@ -115,7 +138,7 @@ fn price_at(event: &Event, area: &Area, offers: &[StageOffer<'_>], moment: Times
 /// ends.
 fn next_price(
     event: &Event,
-    area: &Area,
+    sellable: Sellable,
     offers: &[StageOffer<'_>],
     now: Timestamp,
     price: i64,
@@ -129,7 +152,7 @@ fn next_price(
     moments.sort_unstable();
     moments.dedup();
     moments.into_iter().find_map(|at| {
-        let then = price_at(event, area, offers, at);
+        let then = price_at(event, sellable, offers, at);
         (then.price != price).then_some(NextPrice {
             at,
             price: then.price,
@@ -174,7 +197,7 @@ mod tests {
         house
     }
 
-    fn price(house: &QuoteFixture, now: i64) -> AreaPrice {
+    fn price(house: &QuoteFixture, now: i64) -> CurrentPrice {
         current_price(&house.event, &house.areas[0], &house.offers(), at(now)).expect("valid prices")
     }
 
