@@ -13,7 +13,7 @@ use super::judge::Judge;
 use super::world::SampleBoxOffice;
 
 /// The routes that need no sign-in. A route is added here on purpose only.
-const PUBLIC: [&str; 38] = [
+const PUBLIC: [&str; 39] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /api/v1/discounts/health",
@@ -24,6 +24,7 @@ const PUBLIC: [&str; 38] = [
     "GET /api/v1/public/events/{slug}/areas",
     "GET /api/v1/public/events/{slug}/areas/{area}/availability",
     "GET /api/v1/public/events/{slug}/plan",
+    "GET /api/v1/public/events/{slug}/products",
     "GET /api/v1/public/organizers/{slug}",
     "GET /api/v1/public/organizers/{slug}/policies/{kind}",
     "GET /api/v1/public/series/{slug}",
@@ -292,6 +293,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     DELETE /api/v1/events/{id}/areas/{area}                         401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/events/{id}/images/{image}                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    DELETE /api/v1/products/{id}                                    401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    DELETE /api/v1/products/{id}/variants/{variant}                 401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
     DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
@@ -328,6 +331,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/events/{id}/plan/export                             401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
     GET /api/v1/events/{id}/plan/versions                           401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
     GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
+    GET /api/v1/products                                            401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
+    GET /api/v1/products/{id}                                       401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
     GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
     GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/public/events                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
@@ -335,6 +340,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/events/{slug}/plan                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/products                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
@@ -384,6 +390,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/events/{id}/areas/{area}/units/{seat}             401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
     PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    PATCH /api/v1/products/{id}                                     401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    PATCH /api/v1/products/{id}/variants/{variant}                  401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
     PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
@@ -425,6 +433,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    POST /api/v1/products                                           401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    POST /api/v1/products/{id}/variants                             401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
     POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     POST /api/v1/public/events/{slug}/areas/{area}/best             yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes

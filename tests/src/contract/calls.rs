@@ -9,6 +9,7 @@ mod operators;
 mod organizers;
 mod person;
 mod plans;
+mod products;
 mod second_factor;
 mod series;
 mod sites;
@@ -164,6 +165,7 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
         "promotions" => promotion(world, method, path).await,
         "series" => series::call(world, method, path).await,
         "public" if path.starts_with("/public/series") => series::call(world, method, path).await,
+        "products" => products::call(world, method, path).await,
         "public" | "shows" => public(world, method, path),
         // Unsigned, and so refused: signatures of each gateway are for its own tests.
         "purchases" if path == "/purchases/webhook" => {
@@ -413,7 +415,10 @@ fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     Some(match (method, path) {
         ("GET", "/public/site") => call,
         ("GET", "/public/events") => call.query("limit=2&city=bogota&status=published"),
-        ("GET", "/public/events/{slug}" | "/public/events/{slug}/areas") => call.at("slug", &world.show.slug),
+        (
+            "GET",
+            "/public/events/{slug}" | "/public/events/{slug}/areas" | "/public/events/{slug}/products",
+        ) => call.at("slug", &world.show.slug),
         ("GET", "/public/events/{slug}/plan") => call.at("slug", &world.seated.slug),
         ("POST", "/public/events/{slug}/areas/{area}/best") => plans::best(world),
         ("GET", "/public/events/{slug}/areas/{area}/availability") => {
@@ -421,7 +426,10 @@ fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
         }
         ("POST", "/public/quotes") => {
             let seats = json!({"area_id": world.seated.area, "seats": ["A-1", "A-2"]});
-            call.body(json!({"event_id": world.seated.id, "lines": [seats], "currency": "COP"}))
+            let drinks = json!({"variant_id": world.drink, "quantity": 2});
+            call.body(json!({
+                "event_id": world.seated.id, "lines": [seats], "extras": [drinks], "currency": "COP",
+            }))
         }
         ("GET", "/shows/search") => call.query("q=los%20farols"),
         ("GET", "/shows/available") => call,

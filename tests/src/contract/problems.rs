@@ -49,6 +49,7 @@ const NOT_ON_PAGES: &[&str] = &[
     "path_invalid",
     "plan_too_large",
     "problem_not_found",
+    "product_not_found",
     "refund_disputed",
     "series_has_events",
     "slug_taken",
@@ -56,6 +57,8 @@ const NOT_ON_PAGES: &[&str] = &[
     "too_many_decimals",
     "too_many_memberships",
     "too_many_slugs",
+    "variant_not_found",
+    "voucher_used",
     "webhook_refused",
 ];
 

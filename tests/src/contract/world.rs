@@ -19,6 +19,7 @@ use sha2::Sha256;
 use testkit::{Organizer, Show, TestApp, TestUser};
 
 use super::calls::Links;
+use crate::products::{buy_with, drink};
 use crate::table::{fingerprints, table_of};
 
 /// A box office with data for every route.
@@ -57,6 +58,8 @@ pub(super) struct SampleBoxOffice {
     /// The link of another guest's order.
     pub(super) other_link: String,
     pub(super) promotion: String,
+    /// A drink that is sold at all shows: the id of its variant, of which the buyer's order has one.
+    pub(super) drink: String,
     pub(super) device: String,
     /// The stranger's own show.
     pub(super) foreign: Show,
@@ -100,7 +103,10 @@ impl SampleBoxOffice {
         let discount = json!({"discount_type": "percentage", "discount_value": 50});
         let discounts = json!({"max_discounts": 500, "member_discount": discount});
         app.patch(format!("/api/v1/events/{}", show.id)).token(&admin.token).json(discounts).ok().await;
-        let order = app.buy(&buyer.token, &show.id, json!({"area_id": show.area, "quantity": 5})).await;
+        let drink = drink(&app, &admin, 500, 8_000).await;
+        let tickets = json!({"area_id": show.area, "quantity": 5});
+        let drinks = json!({"variant_id": drink, "quantity": 1});
+        let order = buy_with(&app, &buyer.token, &show.id, tickets, drinks).await;
         app.idle().await;
         let place = json!({"area_id": show.area, "quantity": 1});
         let (guest_order, link) = app.buy_as_guest(&buyer.email, &show.id, place.clone()).await;
@@ -126,6 +132,7 @@ impl SampleBoxOffice {
             guest_links,
             other_link: text(&other["order_access"]),
             promotion: String::new(),
+            drink,
             device: String::new(),
             foreign,
             foreign_account,

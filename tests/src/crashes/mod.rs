@@ -6,6 +6,7 @@ mod gateways;
 mod images;
 mod imports;
 mod plans;
+mod products;
 mod refunds;
 mod settler;
 mod transfers;

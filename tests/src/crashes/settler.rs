@@ -9,19 +9,22 @@ use serde_json::{Value, json};
 use testkit::{Organizer, Show, TestApp, TestUser};
 
 use super::{Death, at_each_write, minutes_pass};
+use crate::products::{self, drink};
 
-/// Places on the floor and on the balcony, tickets of the stage, and uses of the promotion.
+/// Places on the floor and on the balcony, tickets of the stage, uses of the promotion, and drinks.
 const PLACES: u64 = 200;
 /// What one order takes of each: two places on the floor, one on the balcony, so three tickets
-/// of the stage, and one use of the promotion.
-const TAKEN: [u64; 4] = [2, 1, 3, 1];
+/// of the stage, one use of the promotion, and two drinks.
+const TAKEN: [u64; 5] = [2, 1, 3, 1, 2];
 
-/// A show with four allotments: two areas, the quota of a stage, the uses of a promotion.
+/// A show with five allotments: two areas, the quota of a stage, the uses of a promotion, the stock of a
+/// drink that is sold at all shows.
 struct Fixture {
     app: TestApp,
     organizer: Organizer,
     show: Show,
     balcony: String,
+    drink: String,
     ana: TestUser,
 }
 
@@ -39,13 +42,16 @@ impl Fixture {
             "discount_type": "percentage", "discount_value": 10, "applies_to": "tenant",
             "total_uses": PLACES});
         new("/api/v1/promotions".to_owned(), promotion).await;
-        Self { app, organizer, show, balcony, ana }
+        let drink = drink(&app, &organizer, PLACES, price).await;
+        Self { app, organizer, show, balcony, drink, ana }
     }
 
     /// Reserves [`TAKEN`] for Ana. Returns the id of the order, which waits to be paid.
     async fn order(&self, ana: &TestUser, show: &Show, balcony: &str) -> String {
         let lines = json!([{"area_id": show.area, "quantity": 2}, {"area_id": balcony, "quantity": 1}]);
-        let quote = json!({"event_id": show.id, "lines": lines, "promotion_code": "AMIGOS"});
+        let drinks = json!([{"variant_id": self.drink, "quantity": 2}]);
+        let quote =
+            json!({"event_id": show.id, "lines": lines, "extras": drinks, "promotion_code": "AMIGOS"});
         let quote = self.app.post("/api/v1/public/quotes").json(quote).ok().await;
         let reserve = self.app.post("/api/v1/reservations").token(&ana.token);
         text(&reserve.json(json!({"quote": quote["quote"]})).ok().await["id"])
@@ -59,8 +65,8 @@ impl Fixture {
         self.app.sign_in(&self.organizer.person.email, Some(&self.organizer.tenant)).await
     }
 
-    /// What is left on the floor, on the balcony, of the stage and of the promotion.
-    async fn left(&self) -> [u64; 4] {
+    /// What is left on the floor, on the balcony, of the stage, of the promotion and of the drink.
+    async fn left(&self) -> [u64; 5] {
         let token = self.organizer().await.token;
         let get = |path: String| self.app.get(path).token(&token).ok();
         let stages = get(format!("/api/v1/events/{}/sale-stages", self.show.id)).await;
@@ -70,6 +76,7 @@ impl Fixture {
             places_left(&self.app, &self.show, &self.balcony).await,
             stages["items"][0]["remaining"].as_u64().expect("a number"),
             promotion["remaining"].as_u64().expect("a number"),
+            products::left(&self.app, &token).await,
         ]
     }
 
@@ -85,6 +92,7 @@ impl Fixture {
         minutes_pass(&self.app, 20).await;
         let order = order(&self.app, &self.ana().await, id).await;
         assert_eq!((&order["status"], tickets(&order)), (&json!("paid"), 3), "{death:?}: {order}");
+        assert_eq!(order["vouchers"].as_array().map(Vec::len), Some(2), "{death:?}: {order}");
         assert_eq!(order["refunded"], 0, "{death:?}: {order}");
         assert_eq!(self.ticket_mails() as u64, orders, "{death:?}");
         let mut taken = TAKEN;
@@ -140,8 +148,8 @@ fn paid(app: &TestApp) -> Vec<Attempt> {
 async fn a_paid_order_has_its_tickets_once() {
     let house = Fixture::open(50_000).await;
     let orders = std::cell::Cell::new(0);
-    // The order and four allotments.
-    at_each_write("settler", 5, async |death| {
+    // The order and five allotments.
+    at_each_write("settler", 6, async |death| {
         let ana = house.ana().await;
         let id = house.order(&ana, &house.show, &house.balcony).await;
         let purchase = pay(&house.app, &ana, &id).await;
@@ -165,7 +173,7 @@ async fn a_paid_order_has_its_tickets_once() {
 async fn a_free_order_has_its_tickets_once() {
     let house = Fixture::open(0).await;
     let orders = std::cell::Cell::new(0);
-    at_each_write("settler", 3, async |death| {
+    at_each_write("settler", 4, async |death| {
         let ana = house.ana().await;
         let id = house.order(&ana, &house.show, &house.balcony).await;
         let first = house.app.chaos.ambush(Spot::at("U#").by("purchases"), 1, Mishap::DiesAfter);
@@ -226,7 +234,11 @@ async fn a_payment_that_comes_too_late_goes_back_once() {
         assert_eq!(told, refunds.get(), "{death:?}: it is said once that the money is back");
         assert_eq!(places_left(app, &show, &show.area).await, PLACES, "{death:?}");
         assert_eq!(places_left(app, &show, &balcony).await, 0, "{death:?}");
-        assert_eq!(house.left().await, [PLACES; 4], "{death:?}: of the other show and the promotion");
+        assert_eq!(
+            house.left().await,
+            [PLACES; 5],
+            "{death:?}: of the other show, the promotion and the drink"
+        );
         has_struck
     })
     .await;

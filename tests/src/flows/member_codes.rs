@@ -27,6 +27,7 @@ async fn mint(app: &TestApp, tenant: &str, show: &Show, email: &str) -> String {
         applies_to: AppliesTo::Event,
         target_event_id: Some(show.id.parse().expect("an id")),
         target_area_id: None,
+        target_product_variant_id: None,
         min_quantity: None,
         max_quantity: Some(1),
         max_discount_amount: None,

@@ -24,6 +24,7 @@ mod payments;
 mod person;
 pub(crate) mod plans;
 mod pricing;
+mod products;
 pub(crate) mod purchase;
 mod refunds;
 mod reservations;

@@ -59,7 +59,7 @@ pub(crate) async fn from_search_to_door(app: TestApp) {
 
 /// Reads a QR code from the picture, as a phone would, with another library than the one that
 /// drew it.
-fn read_qr(png: &[u8]) -> String {
+pub(crate) fn read_qr(png: &[u8]) -> String {
     let picture = image::load_from_memory(png).expect("a picture").to_luma8();
     let mut picture = rqrr::PreparedImage::prepare(picture);
     let grids = picture.detect_grids();

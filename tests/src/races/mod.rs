@@ -16,6 +16,7 @@ mod on_sale;
 mod operators;
 mod person;
 mod plans;
+mod products;
 mod second_factor;
 mod settlement;
 mod sites;
