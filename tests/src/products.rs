@@ -27,7 +27,7 @@ pub(crate) async fn reserve_with(
     let lines: Vec<Value> = line.into().into_iter().collect();
     let quote = json!({"event_id": event, "lines": lines, "extras": [extra]});
     let quote = app.post("/api/v1/public/quotes").json(quote).ok().await;
-    app.post("/api/v1/reservations").token(token).json(json!({"quote": quote["quote"]})).ok().await
+    app.accepting(json!({"quote": quote["quote"]}), |request| request.token(token)).await
 }
 
 /// Buys a line and an extra at the sandbox; without a line, the extra alone. Returns the paid order.

@@ -238,8 +238,8 @@ impl TestApp {
         self.accepting(body, |request| request).await
     }
 
-    /// Reserves; once more, with the organiser's policies accepted, if it has any.
-    async fn accepting(&self, mut body: Value, by: impl Fn(Request) -> Request) -> Value {
+    /// Reserves with this body; once more, with the organiser's policies accepted, if it has any.
+    pub async fn accepting(&self, mut body: Value, by: impl Fn(Request) -> Request) -> Value {
         let reserve = |body: &Value| by(self.post("/api/v1/reservations").json(body.clone())).send();
         let answer = reserve(&body).await;
         if answer.status == 409 && answer.json()["code"] == "policies_changed" {
