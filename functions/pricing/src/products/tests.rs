@@ -29,7 +29,7 @@ fn bad(change: serde_json::Value) -> Vec<String> {
 
 #[test]
 fn a_new_product_has_ids_and_numbers_of_its_own() {
-    let (_, priced, fields) = new(json!({}));
+    let (_, priced, mut fields) = new(json!({}));
     fields.finish().expect("valid");
     let PricedProduct { product, variants } = priced;
     assert_eq!((product.name.as_str(), product.needs_ticket, product.has_fee), ("Camiseta", true, false));
