@@ -1,5 +1,7 @@
 //! Reservations, payments and refunds: from a quote to a paid order, and back.
 
+mod attributes;
+mod billing;
 mod cash;
 mod checkout;
 mod gateways;
@@ -98,6 +100,8 @@ pub fn router(state: State) -> ApiRouter {
         .merge(payments::routes())
         .merge(link::routes())
         .merge(methods::routes())
+        .merge(billing::routes())
+        .merge(attributes::routes())
         .merge(refunds::routes())
         .merge(withdrawal::routes())
         .with_state(state)

@@ -14,6 +14,7 @@ use web::{
     Answer, ClientNetwork, IdempotencyKey, Json, Opener, Page, Paging, Path, Purchaser, Refuses, Shared,
 };
 
+use crate::billing::{self, NewBilling};
 use crate::checkout::{CheckoutForm, CheckoutPage, PaymentRequest};
 use crate::gateways::PaymentAccounts;
 use crate::guest::count_free_order;
@@ -46,7 +47,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     )
                     .response::<201, Json<PurchaseView>>()
                     .refuses(["email_unverified", "event_not_found", "reservation_not_found"])
-                    .refuses(["already_paid", "changed_meanwhile", "payment_gateway_cannot"])
+                    .refuses(["already_paid", "billing_locked", "changed_meanwhile", "payment_gateway_cannot"])
                     .refuses(["payment_gateway_missing", "payment_gateway_refused"])
                     .refuses(["payment_gateway_uncertain", "payment_processing", "too_many_payments"])
                     .refuses(["reservation_expired", "reservation_expiring", "too_many_tries"])
@@ -81,6 +82,10 @@ struct Pay {
     #[serde(default)]
     #[schemars(length(max = 20))]
     attendees: Vec<NewAttendee>,
+    /// Who the invoice is for, in place of what was said before; see
+    /// `/api/v1/purchases/{id}/billing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    billing: Option<NewBilling>,
     /// The gateway, if the buyer chooses among the organiser's. Another one than before starts
     /// another payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +130,7 @@ async fn pay(
 ) -> Answer<(StatusCode, Json<PurchaseView>)> {
     let now = state.clock.now();
     let digest = RequestDigest::new("pay", key.0.as_deref(), &request)?;
+    let billing = request.billing.as_ref().map(|billing| billing.read("/billing")).transpose()?;
     let mut order = state.orders.own(&opener, request.reservation_id, now).await?;
     // Concurrently: the buyer is waiting.
     let event = state.orders.event(order.event, now);
@@ -150,6 +156,10 @@ async fn pay(
     let attendees = attendees::read(request.attendees, order.ticket_count(), &sheet.event, now)?;
     let corrects = order.name_attendees(attendees);
     attendees::check_complete(&sheet.event, &order.attendees, order.ticket_count())?;
+    if let Some(said) = billing {
+        let based = request.billing.and_then(|billing| billing.version);
+        billing::save(&state, &opener, &order, said, based).await?;
+    }
     let way = if order.total == 0 {
         count_free_order(&state, &opener, &order, &network, now).await?;
         settle_free(&state, &mut order, &sheet, now).await?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::{Closed, Conflict, GateError, StoredEvent};
 use web::{Answer, Json, Organizer, Path, Recent, Refuses, Shared, formatted};
 
+use crate::attributes::sold_by;
 use crate::view::OrderView;
 use crate::{OrderPath, State};
 
@@ -77,10 +78,6 @@ impl RefundedOrder {
     }
 }
 
-fn not_found() -> Error {
-    Error::not_found("purchase_not_found", "Your events have no such order.")
-}
-
 async fn refund(
     Shared(state): Shared<State>,
     Recent(organizer): Recent<Organizer>,
@@ -88,13 +85,8 @@ async fn refund(
     Json(request): Json<Refund>,
 ) -> Answer<Json<RefundedOrder>> {
     let now = state.clock.now();
-    let sheet = state.orders.event(request.event_id, now).await.map_err(|_| not_found())?;
-    if sheet.event.tenant_id != organizer.tenant {
-        return Err(not_found().into());
-    }
-    let user = state.store.buyer_of(request.event_id, path.id).await?.ok_or_else(not_found)?;
-    let order = state.store.order(user, path.id).await?;
-    let mut order = order.filter(|order| order.tenant == organizer.tenant).ok_or_else(not_found)?;
+    let mut order = sold_by(&state, organizer.tenant, request.event_id, &path).await?;
+    let sheet = state.orders.event(request.event_id, now).await?;
 
     let parts = wanted(&order, &request)?;
     if !parts.is_empty() {

@@ -3,6 +3,7 @@
 use actions::{NewReservation, RequestDigest};
 use aide::axum::ApiRouter;
 use aide::axum::routing::{delete_with, get_with, post_with};
+use domain::event::Details;
 use domain::order::OrderStatus;
 use domain::order::attendees::NewAttendee;
 use domain::text::{Line, Phone};
@@ -99,6 +100,10 @@ struct Reserve {
     /// The telephone number of a buyer without an account, for the organiser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     phone: Option<Phone>,
+    /// What the organiser's own systems keep with the order, such as a campaign; at most 1,024 bytes as
+    /// JSON. Only the organiser sees it again, at `/api/v1/purchases/{id}/extra-attributes`.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    extra_attributes: Details,
     /// The language of the order's mails; the event's if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     language: Option<Language>,
@@ -126,9 +131,9 @@ async fn reserve(
     let now = state.clock.now();
     let digest = RequestDigest::new("reserve", key.0.as_deref(), &request)?;
     let accepts = request.accepts.into();
-    let Reserve { quote, attendees, email, name, phone, language, .. } = request;
+    let Reserve { quote, attendees, email, name, phone, extra_attributes, language, .. } = request;
     let buyer = purchaser(&state, caller, &network, SaidOfGuest { email, name, phone })?;
-    let request = NewReservation { quote: &quote, attendees, language, digest, accepts };
+    let request = NewReservation { quote: &quote, attendees, language, extra_attributes, digest, accepts };
     let (order, event) = state.orders.hold(&buyer, request, now).await?;
     // A renewed link goes by mail alone, also if this request is sent again.
     let is_first = buyer.guest.is_some() && order.link_epoch == 0;

@@ -6,8 +6,8 @@ use domain::order::{
 use domain::payment::{Dispute, GatewayName, MethodKind};
 use domain::seat::SeatLabel;
 use domain::{
-    Amount, AreaId, Currency, EventId, OrderId, OrderPart, ProductId, SaleStageId, TicketId, Timestamp,
-    VariantId, VoucherId,
+    Amount, AreaId, Currency, EventId, OrderId, OrderPart, ProductId, PromotionId, SaleStageId, TicketId,
+    Timestamp, VariantId, VoucherId,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub(crate) struct OrderView {
     refunded: Amount,
     /// The address to which the order's mails go.
     customer_email: String,
+    /// The promotion that took effect.
+    applied_promotion_id: Option<PromotionId>,
     /// The promotion code that took effect.
     promotion_code: Option<String>,
     /// True if it was made without an account.
@@ -272,6 +274,8 @@ struct OrderTicket {
     seat: Option<SeatLabel>,
     /// True if the ticket was refunded or voided: it admits nobody.
     refunded: bool,
+    /// When it changed hands the last time.
+    transferred_at: Option<Timestamp>,
     /// When the holder of a refunded ticket entered all the same, as a door reported later. Only
     /// shown to the organiser.
     entered_at: Option<Timestamp>,
@@ -323,6 +327,7 @@ impl OrderView {
             area_id: ticket.area,
             seat: ticket.seat.cloned(),
             refunded: ticket.refunded,
+            transferred_at: ticket.transferred_at,
             entered_at: None,
         });
         let extras = order.extras.iter().map(|extra| {
@@ -364,6 +369,7 @@ impl OrderView {
             paid: amount(order.paid()),
             refunded: amount(order.refunded()),
             customer_email: order.buyer.email.clone(),
+            applied_promotion_id: order.promotion_id,
             promotion_code: order.promotion_code.clone(),
             guest: order.is_of_guest(),
             phone: order.phone.clone(),

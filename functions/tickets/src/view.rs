@@ -32,6 +32,8 @@ pub(crate) struct TicketView {
     pub(crate) status: TicketStatus,
     /// When it was used at a door; absent if it was not.
     used_at: Option<Timestamp>,
+    /// When it changed hands the last time; absent if it never did.
+    transferred_at: Option<Timestamp>,
     /// True if the caller received it from its buyer or another holder.
     received: bool,
 }
@@ -91,6 +93,7 @@ impl From<&TicketDetails> for TicketView {
             attendee: ticket.attendee.cloned(),
             status: details.status,
             used_at: details.used_at,
+            transferred_at: ticket.transferred_at,
             received: ticket.holder != order.user,
         }
     }

@@ -27,6 +27,7 @@ macro_rules! inline_schema {
 
 pub mod access;
 pub mod audit;
+pub mod billing;
 pub mod birth_date;
 pub mod cash;
 pub mod colour;

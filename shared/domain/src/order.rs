@@ -5,6 +5,7 @@
 //! and so does every claim on an allotment.
 
 pub mod attendees;
+pub mod attributes;
 mod cash;
 mod change;
 mod difference;
@@ -29,8 +30,8 @@ use serde::{Deserialize, Serialize};
 use crate::payment::GatewayName;
 use crate::policy::Accepted;
 use crate::{
-    Currency, Error, EventId, FIRST_VOUCHER, Language, Money, OrderId, OrderPart, Person, Result, TenantId,
-    UserId,
+    Currency, Error, EventId, FIRST_VOUCHER, Language, Money, OrderId, OrderPart, Person, PromotionId,
+    Result, TenantId, UserId,
 };
 
 pub use change::{Change, Revocation, TaskChange};
@@ -142,6 +143,8 @@ pub struct OrderFields {
     /// The state of single tickets, by their index, and of vouchers, by 128 and their index; a new one
     /// has none.
     pub tickets: BTreeMap<u8, TicketState>,
+    /// The promotion whose use it claimed; unknown of orders that are older than this field.
+    pub promotion_id: Option<PromotionId>,
     /// The code of the promotion whose use it claimed.
     pub promotion_code: Option<String>,
     /// A digest of the request that created it, if the request had an idempotency key.
@@ -225,6 +228,7 @@ impl Order {
                 serial: state.map_or(0, |state| state.serial),
                 refunded: self.is_refunded(index),
                 holder: state.and_then(|state| state.holder).unwrap_or(self.user),
+                transferred_at: state.and_then(|state| state.transferred_at),
             }
         })
     }

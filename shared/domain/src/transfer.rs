@@ -179,7 +179,7 @@ impl Transfer {
         };
         let index = ticket.index;
         let mut after = order.clone();
-        let change = after.transfer_ticket(index, to);
+        let change = after.transfer_ticket(index, to, now);
         let transfer = Self {
             state: TransferState::Accepted,
             to: Some(to),
@@ -260,6 +260,7 @@ mod tests {
             serial,
             refunded: false,
             holder: UserId::from_uuid(Uuid::nil()),
+            transferred_at: None,
         }
     }
 

@@ -347,6 +347,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/site                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
+    GET /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
+    GET /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
     GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/reservations/{id}/payment-methods                   401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
@@ -475,6 +477,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     PUT /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    PUT /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
+    PUT /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
     PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
     PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
     PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes   403        403      404  401        401      401

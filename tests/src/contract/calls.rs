@@ -447,12 +447,24 @@ async fn purchase(world: &SampleBoxOffice, method: &str, path: &str) -> Option<C
             let tenant = world.app.get("/api/v1/tenant").token(&world.admin.token).ok().await;
             let quote = world.new_quote().await;
             Call::new(DataOwner::Caller)
-                .body(json!({"quote": quote, "language": "en", "accepts": tenant["policies"]}))
+                .body(json!({
+                    "quote": quote, "language": "en", "accepts": tenant["policies"],
+                    "extra_attributes": {"campaign": "otoño"},
+                }))
                 .by_guest(
                     json!({"email": world.new_address(), "name": "Ana Farola", "phone": "+57 300 1234567"}),
                 )
         }
         ("GET", "/purchases") => Call::new(DataOwner::Caller).query("limit=2"),
+        (_, "/purchases/{id}/extra-attributes") => {
+            let call = Call::new(DataOwner::Tenant).at("id", text(&world.order["id"]));
+            let call = call.query(format!("event_id={}", world.show.id));
+            if method == "PUT" {
+                call.body(json!({"extra_attributes": {"campaign": "otoño"}}))
+            } else {
+                call
+            }
+        }
         ("POST", "/purchases/{id}/refund") => {
             let order = world.new_order(&world.buyer).await;
             Call::new(DataOwner::Tenant).at("id", text(&order["id"])).body(json!({"event_id": world.show.id}))

@@ -24,12 +24,13 @@ const HOSTILE: [&str; 7] = [
 /// Refused in texts of one line.
 const BREAKING: [&str; 3] = ["Ana\nBcc: eva@example.com", "Ana\u{2028}Farola", "Ana\tFarola"];
 /// The texts that may have several lines.
-const PARAGRAPHS: [&str; 11] = [
+const PARAGRAPHS: [&str; 12] = [
     "body",
     "description",
     "email_content",
     "en",
     "es",
+    "extra_attributes",
     "message",
     "note",
     "other_data",

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_input;
+mod billing;
 mod bulk_decisions;
 pub(crate) mod checkout;
 pub(crate) mod compression;

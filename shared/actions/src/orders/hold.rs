@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::access::email_unverified;
-use domain::event::EventStatus;
+use domain::event::{Details, EventStatus};
 use domain::order::attendees::{self, NewAttendee};
+use domain::order::attributes::{ExtraAttributes, check_extra_attributes};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
 use domain::plan::Seatings;
 use domain::policy::{Accepted, PolicyVersions};
@@ -36,6 +37,8 @@ pub struct NewReservation<'a> {
     pub attendees: Vec<NewAttendee>,
     /// The language of the order's mails; `None` for the event's.
     pub language: Option<Language>,
+    /// What the organiser's own systems keep with the order.
+    pub extra_attributes: Details,
     /// The digest that recognises a repeated request; `None` without an idempotency key.
     pub digest: Option<RequestDigest>,
     /// The versions of the organiser's policies that the buyer accepts.
@@ -61,6 +64,7 @@ impl Orders {
         let event = self.event(quote.event_id, now).await?;
         event.event.on_sale(now)?;
         let attendees = attendees::read(request.attendees, quote.totals.quantity, &event.event, now)?;
+        check_extra_attributes(&request.extra_attributes)?;
         let digest = request.digest.as_ref();
         let language = request.language.unwrap_or(event.event.language);
         let seatings = self.seatings.get(&self.store, &event, now).await?;
@@ -84,6 +88,11 @@ impl Orders {
                 attempt.hold(quote, attendees, accepted).await?
             }
         };
+        if !request.extra_attributes.is_empty() {
+            // Also of a repeated request: the first may have died before it came here.
+            let attributes = ExtraAttributes::replacing(None, request.extra_attributes, now);
+            self.store.create_extra_attributes(order.user, order.id, &attributes).await?;
+        }
         Ok((order, event))
     }
 }

@@ -1,4 +1,4 @@
-//! Further details that an organiser shows with an event.
+//! Further details that an organiser shows with an event or keeps of an order.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::show::{MAX_OTHER_DATA, MAX_OTHER_DATA_BYTES};
+use super::show::{MAX_OTHER_DATA, MAX_OTHER_DATA_BYTES, check_details};
+use crate::error::Fields;
 use crate::text::{InvalidText, Paragraph};
 
-/// Further details of an event, as a request sends them. Every text in them, and every member's
+/// Further details of an event or an order, as a request sends them. Every text in them, and every member's
 /// name, must be one that [`Paragraph`] accepts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(into = "Map<String, Value>", try_from = "Map<String, Value>")]
@@ -44,6 +45,18 @@ fn value(value: Value) -> Result<Value, InvalidText> {
 
 fn text(said: &str) -> Result<String, InvalidText> {
     said.parse::<Text>().map(String::from)
+}
+
+impl Details {
+    /// Notes at `pointer` what keeps them from being stored; they may have so many bytes as JSON.
+    pub fn check(&self, max_bytes: usize, pointer: &str, fields: &mut Fields) {
+        check_details(&self.0, max_bytes, pointer, fields);
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl JsonSchema for Details {

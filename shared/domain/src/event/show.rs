@@ -93,18 +93,18 @@ fn url_of(image: &EventImage) -> &str {
 }
 
 fn check_other_data(data: &Map<String, Value>, fields: &mut Fields) {
-    let pointer = "/other_data";
+    check_details(data, MAX_OTHER_DATA_BYTES, "/other_data", fields);
+}
+
+/// Notes at `pointer` what keeps further details from being stored; they may have so many bytes as JSON.
+pub(super) fn check_details(data: &Map<String, Value>, max_bytes: usize, pointer: &str, fields: &mut Fields) {
     fields.check(
         data.len() <= MAX_OTHER_DATA,
         pointer,
         format!("Must have at most {MAX_OTHER_DATA} members."),
     );
     let bytes = serde_json::to_string(data).map_or(usize::MAX, |json| json.len());
-    fields.rule(
-        bytes <= MAX_OTHER_DATA_BYTES,
-        pointer,
-        format!("Must be at most {MAX_OTHER_DATA_BYTES} bytes long as JSON."),
-    );
+    fields.rule(bytes <= max_bytes, pointer, format!("Must be at most {max_bytes} bytes long as JSON."));
     fields.rule(
         data.values().all(|value| is_shallow(value, MAX_OTHER_DATA_DEPTH - 1)),
         pointer,

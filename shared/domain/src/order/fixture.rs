@@ -73,6 +73,7 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
         paid_at: status.is_settled().then(now),
         payments: (0..).zip(payments).map(payment).collect(),
         tickets: BTreeMap::new(),
+        promotion_id: None,
         promotion_code: None,
         idempotency: None,
         accepted: None,

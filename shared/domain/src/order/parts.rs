@@ -207,6 +207,8 @@ pub struct TicketState {
     pub refunded: bool,
     /// The holder after a transfer; `None` while it is the buyer.
     pub holder: Option<UserId>,
+    /// When it changed hands the last time.
+    pub transferred_at: Option<Timestamp>,
 }
 
 /// One ticket of a paid order.
@@ -228,6 +230,8 @@ pub struct Ticket<'a> {
     pub refunded: bool,
     /// The holder: the buyer, or the receiver of the last transfer.
     pub holder: UserId,
+    /// When it changed hands the last time.
+    pub transferred_at: Option<Timestamp>,
 }
 
 /// One voucher of a paid order: the right to a unit of a product.

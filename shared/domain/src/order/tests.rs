@@ -19,7 +19,7 @@ fn tickets_of_a_paid_order_know_their_holder() {
     assert_eq!(order.tickets().count(), 0);
     order.0.status = OrderStatus::Paid;
     let receiver = UserId::generate(now());
-    order.0.tickets.insert(1, TicketState { serial: 1, refunded: false, holder: Some(receiver) });
+    order.0.tickets.insert(1, TicketState { serial: 1, holder: Some(receiver), ..TicketState::default() });
     let holders: Vec<_> = order.tickets().map(|ticket| (ticket.id, ticket.serial, ticket.holder)).collect();
     let expected = [
         (order.id.ticket(0), 0, order.user),

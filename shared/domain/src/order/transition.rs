@@ -95,6 +95,7 @@ impl Order {
             paid_at: None,
             payments: Vec::new(),
             tickets: BTreeMap::new(),
+            promotion_id: promotion.as_ref().and_then(|promotion| promotion.id),
             promotion_code: promotion.map(|promotion| promotion.code),
             idempotency: hold.idempotency,
             accepted: hold.accepted,
@@ -261,13 +262,16 @@ impl Order {
         self.0.status = if all { OrderStatus::Refunded } else { OrderStatus::PartlyRefunded };
     }
 
-    /// Gives a ticket a new holder, and so its next code.
+    /// Gives a ticket a new holder at `now`, and so its next code.
     #[must_use]
-    pub fn transfer_ticket(&mut self, index: u8, to: UserId) -> Change {
+    pub fn transfer_ticket(&mut self, index: u8, to: UserId, now: Timestamp) -> Change {
         let buyer = self.user;
         let serial = self.tickets.get(&index).map_or(0, |state| state.serial);
         let holder = Some(to).filter(|holder| *holder != buyer);
-        self.0.tickets.insert(index, TicketState { serial: serial + 1, refunded: false, holder });
+        self.0.tickets.insert(
+            index,
+            TicketState { serial: serial + 1, refunded: false, holder, transferred_at: Some(now) },
+        );
         Change::default()
     }
 

@@ -18,6 +18,21 @@ pub(crate) fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
     Some((user, order))
 }
 
+/// The billing data of an order, under its buyer.
+pub(crate) fn billing(user: UserId, order: OrderId) -> Key {
+    Key::new(user_partition(user), format!("OB#{}", order.suffix()))
+}
+
+/// The billing data that a user gave last.
+pub(crate) fn last_billing(user: UserId) -> Key {
+    Key::new(user_partition(user), "BILL")
+}
+
+/// The organiser's further attributes of an order, under its buyer.
+pub(crate) fn extra_attributes(user: UserId, order: OrderId) -> Key {
+    Key::new(user_partition(user), format!("OA#{}", order.suffix()))
+}
+
 /// Prefix of the sort keys of orders.
 pub(crate) const ORDER_PREFIX: &str = "O#";
 

@@ -1,5 +1,7 @@
 //! Orders: one item each, under its buyer, written whole.
 
+mod attributes;
+mod billing;
 mod closed_refund_task;
 mod holding;
 mod of_seat;

@@ -17,8 +17,8 @@ use domain::payment::{Dispute, GatewayName, PayLater};
 use domain::policy::Accepted;
 use domain::seat::SeatLabel;
 use domain::{
-    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, ProductId, SaleStageId, TenantId,
-    Timestamp, UserId, VariantId,
+    AreaId, Currency, EventId, GatewayAccountId, Language, OrderId, Person, ProductId, PromotionId,
+    SaleStageId, TenantId, Timestamp, UserId, VariantId,
 };
 use jiff::fmt::serde::timestamp::{millisecond, second};
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,8 @@ pub(super) struct Record {
     payments: Vec<PaymentOfItem>,
     #[serde(rename = "tk", default, skip_serializing_if = "BTreeMap::is_empty")]
     tickets: BTreeMap<String, Ticket>,
+    #[serde(rename = "pi")]
+    promotion_id: Option<PromotionId>,
     #[serde(rename = "pc")]
     promotion_code: Option<String>,
     #[serde(rename = "ik")]
@@ -246,6 +248,8 @@ struct TicketRecord {
     refunded: bool,
     #[serde(rename = "h")]
     holder: Option<UserId>,
+    #[serde(rename = "t", default, with = "second::optional")]
+    transferred_at: Option<Timestamp>,
 }
 
 /// An id without its kind.
@@ -354,6 +358,7 @@ impl Record {
             paid_at: order.paid_at,
             payments: order.payments.iter().cloned().map(PaymentOfItem).collect(),
             tickets: order.tickets.iter().map(ticket).collect(),
+            promotion_id: order.promotion_id,
             promotion_code: order.promotion_code.clone(),
             idempotency: order.idempotency.clone(),
             accepted: order.accepted.as_ref().map(Accepted::to_string),
@@ -390,6 +395,7 @@ impl Record {
             paid_at: self.paid_at,
             payments: self.payments.into_iter().map(|PaymentOfItem(payment)| payment).collect(),
             tickets: self.tickets.into_iter().map(ticket).collect::<Result<_, _>>()?,
+            promotion_id: self.promotion_id,
             promotion_code: self.promotion_code,
             idempotency: self.idempotency,
             accepted: self.accepted.map(|text| text.parse().map_err(Failure::unreadable)).transpose()?,

@@ -7,7 +7,7 @@ use domain::order::{
 use domain::payment::{GatewayName, MethodKind, PayLater};
 use domain::policy::{Accepted, PolicyVersions};
 use domain::testing::at;
-use domain::{AreaId, Currency, GatewayAccountId, SaleStageId};
+use domain::{AreaId, Currency, GatewayAccountId, PromotionId, SaleStageId};
 
 use super::record::{holding_text, parse_holding};
 use super::*;
@@ -53,6 +53,7 @@ fn order(now: Timestamp) -> Order {
         (payment.amount, payment.created_at) = (order.total, now);
         payment.idempotency = Some("q83vEjRWeJq83vEj".to_owned());
         order.promotion_code = Some("PREVENTA10".to_owned());
+        order.promotion_id = Some(PromotionId::generate(now));
         order.idempotency = Some("q83vEjRWeJq83vEj".to_owned());
         let versions = PolicyVersions { terms: 12, privacy: 3, refunds: 101 };
         let at = Timestamp::from_second(now.as_second()).expect("in range");

@@ -13,6 +13,7 @@ pub(super) fn is_opened(method: &str, path: &str) -> bool {
         ("GET" | "DELETE", "/reservations/{id}")
             | ("GET", "/reservations/{id}/payment-methods")
             | ("POST", "/purchases" | "/purchases/{id}/link" | "/purchases/{id}/withdrawal")
+            | ("GET" | "PUT", "/purchases/{id}/billing")
             | ("GET", "/purchases/{id}" | "/tickets/{id}" | "/qr/{ticket}")
     )
 }
@@ -39,6 +40,12 @@ pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> O
             let (order, links) = world.new_guest_order().await;
             call.at("id", text(&order["id"])).opened_by(links)
         }
+        ("GET", "/purchases/{id}/billing") => {
+            let path = format!("/api/v1/purchases/{}/billing", text(&world.guest_order["id"]));
+            world.app.put(path).token(&world.buyer.token).json(billing()).ok().await;
+            of_paid(&world.guest_order)
+        }
+        ("PUT", "/purchases/{id}/billing") => of_paid(&world.guest_order).body(billing()),
         ("GET", "/purchases/{id}") => of_paid(&world.guest_order),
         ("GET", "/tickets/{id}") => of_paid(&world.guest_order["tickets"][0]),
         ("GET", "/qr/{ticket}") => call
@@ -46,5 +53,12 @@ pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> O
             .at("ticket", text(&world.guest_order["tickets"][0]["id"]))
             .query("format=png&size=300"),
         _ => return None,
+    })
+}
+
+fn billing() -> Value {
+    json!({
+        "name": "Ana Farola", "id_kind": "cc", "id_number": "1.020.304.050", "address": "Calle Inventada 12",
+        "city": "Bogotá", "country": "CO", "email": "cuentas@example.com",
     })
 }

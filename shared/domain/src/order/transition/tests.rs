@@ -83,9 +83,9 @@ fn a_transferred_ticket_has_its_next_code() {
         let ticket = order.tickets().nth(1).expect("three");
         (ticket.serial, ticket.holder)
     };
-    assert_eq!(order.transfer_ticket(1, friend), Change::default());
+    assert_eq!(order.transfer_ticket(1, friend, now()), Change::default());
     assert_eq!(holder(&order), (1, friend));
-    assert_eq!(order.transfer_ticket(1, buyer), Change::default());
+    assert_eq!(order.transfer_ticket(1, buyer, now()), Change::default());
     assert_eq!(holder(&order), (2, buyer));
     assert_eq!(order.tickets[&1].holder, None, "the buyer needs no note");
 }
