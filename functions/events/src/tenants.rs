@@ -105,7 +105,7 @@ struct TenantView {
     /// True if staff must sign in with a second factor to have a role here.
     #[serde(default)]
     requires_second_factor: bool,
-    /// How long a buyer has to pay a voucher in cash, in hours; 0 takes no cash.
+    /// How long a buyer has to pay a slip in cash, in hours; 0 takes no cash.
     cash_hours: u16,
     /// When the tenant was created.
     created_at: Timestamp,
@@ -244,7 +244,7 @@ struct TenantChanges {
     /// True to have staff sign in with a second factor; roles that were given out before end
     /// within 15 minutes. Needs a recent sign-in; to turn it on, one with a second factor.
     requires_second_factor: Option<bool>,
-    /// How long a buyer has to pay a voucher in cash, in hours; 0 takes no cash. Vouchers always end
+    /// How long a buyer has to pay a slip in cash, in hours; 0 takes no cash. Slips always end
     /// two and a half hours before the doors open, and are not offered for less than three hours.
     #[schemars(range(max = MAX_CASH_HOURS))]
     cash_hours: Option<u16>,

@@ -9,7 +9,7 @@ use domain::payment::{Dispute, MethodKind};
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Language, Money, OrderId, Person, Result, UserId};
 use queue::{
-    Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, VoucherMail, WithdrawalMail,
+    Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, SlipMail, WithdrawalMail,
 };
 
 use crate::State;
@@ -81,16 +81,16 @@ async fn mails_to_all(
     let payment = order.payments.get(usize::from(place));
     let payment =
         payment.ok_or_else(|| Error::internal(format!("news about a payment that {} has not", order.id)))?;
-    let voucher = |payment: &Payment, until| {
+    let slip = |payment: &Payment, until| {
         let later = payment.later.as_ref();
-        VoucherMail {
+        SlipMail {
             order: order.id,
             amount: money(payment.amount),
             gateway: payment.gateway,
             kind: later.map_or(MethodKind::Other, |later| later.kind),
             method: later.and_then(|later| later.name.clone()),
             until,
-            voucher_url: later.and_then(|later| later.voucher_url.clone()),
+            slip_url: later.and_then(|later| later.slip_url.clone()),
             code: later.and_then(|later| later.code.clone()),
             show: show(&sheet.event),
             organiser: organiser(&tenant),
@@ -136,16 +136,16 @@ async fn mails_to_all(
             vec![to_organiser(Mail::PaymentMismatch(mail))]
         }
         OrderNews::PaymentPending { until, .. } if is_waiting(&order, payment) => {
-            vec![to_buyer(Mail::PaymentPending(voucher(payment, Some(until))))]
+            vec![to_buyer(Mail::PaymentPending(slip(payment, Some(until))))]
         }
-        OrderNews::VoucherWithoutPlaces { .. } if is_waiting(&order, payment) => {
-            vec![to_buyer(Mail::VoucherWithoutPlaces(voucher(payment, None)))]
+        OrderNews::SlipWithoutPlaces { .. } if is_waiting(&order, payment) => {
+            vec![to_buyer(Mail::SlipWithoutPlaces(slip(payment, None)))]
         }
         OrderNews::PlacesLost
         | OrderNews::LinkRenewed
         | OrderNews::Withdrawn { .. }
         | OrderNews::PaymentPending { .. }
-        | OrderNews::VoucherWithoutPlaces { .. } => Vec::new(),
+        | OrderNews::SlipWithoutPlaces { .. } => Vec::new(),
         _ if is_over(payment, news) => Vec::new(),
         OrderNews::DisputeOpened { .. } => {
             vec![to_organiser(Mail::DisputeOpened(whole(TicketLoss::default())))]
@@ -194,7 +194,7 @@ const fn place(news: OrderNews) -> Option<u8> {
         OrderNews::RefundDone { payment, .. }
         | OrderNews::RefundDue { payment, .. }
         | OrderNews::PaymentPending { payment, .. }
-        | OrderNews::VoucherWithoutPlaces { payment }
+        | OrderNews::SlipWithoutPlaces { payment }
         | OrderNews::PaymentMismatch { payment, .. }
         | OrderNews::DisputeOpened { payment }
         | OrderNews::DisputeLost { payment, .. }

@@ -80,12 +80,12 @@ impl Templates {
             "refund_due.en.html",
             "withdrawn.es.html",
             "withdrawn.en.html",
-            "voucher.es.txt",
-            "voucher.en.txt",
+            "slip.es.txt",
+            "slip.en.txt",
             "payment_pending.es.html",
             "payment_pending.en.html",
-            "voucher_without_places.es.html",
-            "voucher_without_places.en.html",
+            "slip_without_places.es.html",
+            "slip_without_places.en.html",
             "payment_mismatch.es.html",
             "payment_mismatch.en.html",
             "payments.html",
@@ -147,8 +147,8 @@ impl Templates {
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::Withdrawn(mail) => ("withdrawn", Value::from(Serde(mail)), &*mail.show.name),
             Mail::PaymentPending(mail) => ("payment_pending", Value::from(Serde(mail)), &*mail.show.name),
-            Mail::VoucherWithoutPlaces(mail) => {
-                ("voucher_without_places", Value::from(Serde(mail)), &*mail.show.name)
+            Mail::SlipWithoutPlaces(mail) => {
+                ("slip_without_places", Value::from(Serde(mail)), &*mail.show.name)
             }
             Mail::PaymentMismatch(mail) => ("payment_mismatch", Value::from(Serde(mail)), &*mail.show.name),
             Mail::DisputeOpened(mail) => ("dispute_opened", Value::from(Serde(mail)), &*mail.show.name),

@@ -64,7 +64,7 @@ pub(crate) struct NewBilling {
     email: Option<Email>,
     /// The version that the change is based on; another one now is `changed_meanwhile` (409).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<u32>,
+    pub(crate) version: Option<u32>,
 }
 
 impl NewBilling {

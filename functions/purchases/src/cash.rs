@@ -1,5 +1,5 @@
 //! Until when the buyer of an order may pay in cash: the organiser's rule, the show, and the buyer's
-//! other vouchers.
+//! other slips.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::State;
 const WAITING: Duration =
     Duration::from_secs(MAX_CASH_HOURS as u64 * 3600 + 2 * 3600 + CREDITED_WITHIN.as_secs());
 
-/// The end of a voucher that is begun now; `None` if cash is not offered.
+/// The end of a slip that is begun now; `None` if cash is not offered.
 pub(crate) async fn offered_until(
     state: &State,
     order: &Order,

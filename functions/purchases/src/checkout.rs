@@ -76,7 +76,7 @@ pub(crate) async fn start(
         ));
     }
     let state = accounts.state;
-    // A page that has ended is of no use, though the order waits for a voucher.
+    // A page that has ended is of no use, though the order waits for a slip.
     let takes_money = |payment: &&Payment| order.page_end(payment) - MARGIN >= now + LEAST;
     if let Some(payment) = order.open_payment(asked.gateway).filter(takes_money)
         && let Some(account) = accounts.of_payment(payment).await?
@@ -124,7 +124,7 @@ pub(crate) async fn start(
 struct Times {
     /// That of the gateway's page.
     expires_at: Timestamp,
-    /// That of its vouchers; `None` without cash.
+    /// That of its slips; `None` without cash.
     cash_until: Option<Timestamp>,
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                          while the reservation lives. While a payment is `processing`, only who names a `gateway` \
                          can begin another (`payment_processing`, 409, with `due_at` if it is one in cash). \
                          The gateway's page offers cash as `GET /api/v1/reservations/{id}/payment-methods` \
-                         says, unless `cash` is false; a voucher keeps the places until its money is there. If the gateway does not answer, nothing is started: \
+                         says, unless `cash` is false; a slip keeps the places until its money is there. If the gateway does not answer, nothing is started: \
                          `payment_gateway_unavailable` (503) has in `alternatives` which others of the organiser's \
                          work, each as `{\"gateway\": ..}` to send with the same request. Who has not confirmed \
                          the e-mail address has at most ten orders a day for which nothing is paid \

@@ -256,14 +256,14 @@ async fn save_reported_changes(state: &State, order: &mut Order, news: &Reported
 }
 
 /// Time between two questions if the buyer may be waiting for a payment of this order: short while a
-/// page may be open, longer while only a voucher is to be paid.
+/// page may be open, longer while only a slip is to be paid.
 fn pause(order: &Order, now: Timestamp) -> Option<Duration> {
     let may_be_paid = |payment: &&Payment| payment.is_open() && payment.created_at + FROM <= now;
     let waiting = order.payments.iter().filter(may_be_paid);
     let ends = waiting.map(|payment| (now < order.page_end(payment) + UNTIL, payment.is_awaited()));
-    let (pages, vouchers) =
-        ends.fold((false, false), |(pages, vouchers), (page, voucher)| (pages || page, vouchers || voucher));
-    match (order.is_payable(), pages, vouchers && now < order.expires_at + UNTIL) {
+    let (pages, slips) =
+        ends.fold((false, false), |(pages, slips), (page, slip)| (pages || page, slips || slip));
+    match (order.is_payable(), pages, slips && now < order.expires_at + UNTIL) {
         (true, true, _) => Some(PAUSE),
         (true, false, true) => Some(COUNTER_PAUSE),
         _ => None,

@@ -63,7 +63,7 @@ pub(crate) struct OrderView {
     vouchers: Vec<OrderVoucher>,
     /// When the order was made.
     created_at: Timestamp,
-    /// When an unpaid reservation ends; a voucher or a transfer moves it.
+    /// When an unpaid reservation ends; a slip or a transfer moves it.
     expires_at: Timestamp,
     /// When the order was paid.
     paid_at: Option<Timestamp>,
@@ -205,11 +205,11 @@ struct PaymentView {
     method_name: Option<String>,
     /// Until when the buyer has to pay; the places are kept until the money is there.
     due_at: Option<Timestamp>,
-    /// The address of the voucher.
-    voucher_url: Option<String>,
+    /// The address of the slip.
+    slip_url: Option<String>,
     /// The number to say at the counter.
-    voucher_code: Option<String>,
-    /// True if the places were gone when the gateway told of the voucher: it is better not paid.
+    slip_code: Option<String>,
+    /// True if the places were gone when the gateway told of the slip: it is better not paid.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     without_places: bool,
     /// The progress of the refund; absent if nothing goes back.
@@ -315,8 +315,8 @@ impl OrderView {
             payment_method: payment.later.as_ref().map(|later| later.kind),
             method_name: payment.later.as_ref().and_then(|later| later.name.clone()),
             due_at: payment.pay_by().filter(|_| payment.is_awaited()),
-            voucher_url: payment.later.as_ref().and_then(|later| later.voucher_url.clone()),
-            voucher_code: payment.later.as_ref().and_then(|later| later.code.clone()),
+            slip_url: payment.later.as_ref().and_then(|later| later.slip_url.clone()),
+            slip_code: payment.later.as_ref().and_then(|later| later.code.clone()),
             without_places: payment.later.as_ref().is_some_and(|later| later.without_places),
             refund: RefundView::of(payment, order.currency),
             dispute: payment.dispute,

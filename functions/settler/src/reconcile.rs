@@ -23,7 +23,7 @@ use crate::{State, places};
 const PAUSE: Duration = Duration::from_secs(900);
 
 /// How long before its hold ends an order that may be paid in cash is asked about: not every gateway
-/// tells of a voucher by itself, and a later extension may find the places gone.
+/// tells of a slip by itself, and a later extension may find the places gone.
 const LAST_LOOK: Duration = Duration::from_secs(20);
 
 /// How long a gateway may take for a refund. Real ones take up to three working days.

@@ -67,7 +67,7 @@ async fn close(state: &State, order: &Order, place: usize) -> Result<()> {
         now: state.clock.now(),
     };
     if let Err(error) = client.close(&open).await {
-        tracing::info!(order = %order.id, gateway = %payment.gateway, %error, "a voucher without places stays open");
+        tracing::info!(order = %order.id, gateway = %payment.gateway, %error, "a slip without places stays open");
         return Ok(());
     }
     let mut closed = order.clone();

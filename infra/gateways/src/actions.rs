@@ -114,7 +114,7 @@ pub(super) struct Rules {
     /// No new try after the expiry.
     pub(super) closes: bool,
     pub(super) disputes: Disputes,
-    /// Until when a voucher with that number is good, if it is begun now.
+    /// Until when a slip with that number is good, if it is begun now.
     pub(super) cash_end: fn(&Purchase, u64, Timestamp) -> Option<Timestamp>,
     /// What giving back so much on its pages is.
     pub(super) by_hand: fn(&Attempt, Option<i64>, Timestamp) -> Origin,
@@ -152,7 +152,7 @@ impl Attempt {
             updated_at: now,
             decided_at: None,
             expires_at: None,
-            voucher_end: None,
+            slip_end: None,
             due: None,
             dispute: None,
             refunds: Vec::new(),
@@ -235,14 +235,14 @@ impl Purchase {
             return Err(Refusal::new("too_many_attempts", "There were too many tries to pay this."));
         }
         let is_cash = method == Method::Cash;
-        let voucher_end = is_cash.then(|| (rules.cash_end)(self, ids.number, now)).flatten();
+        let slip_end = is_cash.then(|| (rules.cash_end)(self, ids.number, now)).flatten();
         if let Some(at) = self.only() {
             let only = &mut self.attempts[at];
             return match only.status {
                 Status::Open => {
                     (only.method, only.status, only.updated_at) = (method, Status::Pending, now);
-                    only.voucher_end = voucher_end;
-                    only.expires_at = voucher_end.or(only.expires_at);
+                    only.slip_end = slip_end;
+                    only.expires_at = slip_end.or(only.expires_at);
                     Ok(Happened::new(at, Change::Created))
                 }
                 // It stays as it is until it is decided or, if it expired, paid.
@@ -250,9 +250,9 @@ impl Purchase {
                 _ => Err(WRONG_STATE),
             };
         }
-        // Who pays at a counter does so until the voucher's end, or never.
-        let due = voucher_end.map(|end| (end, Status::Expired));
-        self.attempts.push(Attempt { due, voucher_end, ..Attempt::new(ids, method, Status::Pending, now) });
+        // Who pays at a counter does so until the slip's end, or never.
+        let due = slip_end.map(|end| (end, Status::Expired));
+        self.attempts.push(Attempt { due, slip_end, ..Attempt::new(ids, method, Status::Pending, now) });
         Ok(Happened::new(self.attempts.len() - 1, Change::Created))
     }
 

@@ -21,7 +21,7 @@ use crate::service::Service;
 /// whose hold ends shortly after the payment's expiry keeps the goods.
 const LATE_SECONDS: i64 = 120;
 
-/// How long after now "pay tomorrow" pays, at the latest: a voucher may end before.
+/// How long after now "pay tomorrow" pays, at the latest: a slip may end before.
 const TOMORROW_SECONDS: i64 = 20 * 3600;
 
 pub(super) fn router() -> Router<Arc<Service>> {
@@ -107,7 +107,7 @@ fn render(
         purchase => purchase.map(Serde),
         amount => purchase.map(|purchase| amount(purchase.amount, language)),
         lines => Serde(lines),
-        until => purchase.and_then(Purchase::voucher).and_then(|voucher| voucher.voucher_end).map(|end| end.to_string()),
+        until => purchase.and_then(Purchase::slip).and_then(|slip| slip.slip_end).map(|end| end.to_string()),
         late => purchase.is_some_and(|purchase| purchase.expires_at.is_some_and(|end| end <= now)),
         choices => Serde(purchase.map_or_else(Vec::new, |purchase| choices(service, purchase, now))),
         back => purchase.and_then(|purchase| service.protocol.return_url(purchase, latest)),
@@ -166,7 +166,7 @@ fn choices(service: &Service, purchase: &Purchase, now: Timestamp) -> Vec<Choice
         }
         return choices;
     }
-    if purchase.voucher().is_some() {
+    if purchase.slip().is_some() {
         offer("approve", say("Pagar en el mostrador", "Pay at the counter"), true, false);
         offer("tomorrow", say("Pagar mañana", "Pay tomorrow"), false, false);
         offer("expire", say("Dejar que venza", "Let it expire"), false, false);
@@ -242,7 +242,7 @@ async fn choose(
         "later" => Action::BeginThen(method, Status::Approved, later),
         "later-declined" => Action::BeginThen(method, Status::Declined, later),
         "tomorrow" => {
-            let end = purchase.voucher().and_then(|voucher| voucher.voucher_end);
+            let end = purchase.slip().and_then(|slip| slip.slip_end);
             let tomorrow = after(TOMORROW_SECONDS);
             let last = end.map(|end| end - jiff::SignedDuration::from_secs(60));
             Action::Schedule(Status::Approved, last.map_or(tomorrow, |last| last.min(tomorrow)))

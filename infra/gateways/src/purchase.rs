@@ -155,7 +155,7 @@ pub struct Attempt {
     pub expires_at: Option<Timestamp>,
     /// Until when it can be paid at a counter, if it is in cash.
     #[serde(default)]
-    pub voucher_end: Option<Timestamp>,
+    pub slip_end: Option<Timestamp>,
     /// What becomes of it by itself, and when.
     pub due: Option<(Timestamp, Status)>,
     /// The newest dispute about it.
@@ -229,7 +229,7 @@ impl Purchase {
     }
 
     /// The newest try, if its buyer has yet to go to a counter.
-    pub(super) fn voucher(&self) -> Option<&Attempt> {
+    pub(super) fn slip(&self) -> Option<&Attempt> {
         let newest = &self.attempts[self.newest(Status::Pending)?];
         (newest.method == Method::Cash).then_some(newest)
     }

@@ -8,32 +8,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 
-/// How long after its due time a voucher's money may still be credited: counters report in batches.
+/// How long after its due time a slip's money may still be credited: counters report in batches.
 /// Places are kept for as long.
 pub const CREDITED_WITHIN: Duration = Duration::from_secs(150 * 60);
 
-/// The least time to reach a counter. Vouchers that would end sooner are not offered.
+/// The least time to reach a counter. Slips that would end sooner are not offered.
 pub const WORTH_IT: Duration = Duration::from_secs(3 * 3600);
 
 /// How long a transfer of which the gateway tells no due time keeps its places.
 pub const TRANSFERRED_WITHIN: Duration = Duration::from_secs(3600);
 
-/// The longest time that an organiser may give for vouchers, in hours: five days.
+/// The longest time that an organiser may give for slips, in hours: five days.
 pub const MAX_CASH_HOURS: u16 = 120;
 
 /// The most orders of one buyer and show that may wait for cash at a time. Otherwise a show could be
 /// blocked for nothing.
-pub const MAX_OPEN_VOUCHERS: usize = 2;
+pub const MAX_OPEN_SLIPS: usize = 2;
 
 /// An organiser's rule for payments in cash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CashPolicy {
-    /// How long a voucher may be good for, in hours; 0 takes no cash.
+    /// How long a slip may be good for, in hours; 0 takes no cash.
     pub hours: u16,
 }
 
 impl Default for CashPolicy {
-    /// A day: who gets a voucher in the evening can pay it the next morning.
+    /// A day: who gets a slip in the evening can pay it the next morning.
     fn default() -> Self {
         Self { hours: 24 }
     }
@@ -54,15 +54,15 @@ impl CashPolicy {
         );
     }
 
-    /// Until when a voucher that is begun at `now` may be paid, in whole minutes; `None` if vouchers
-    /// are not offered. The money must be there before the doors open, and `open_vouchers` are those
+    /// Until when a slip that is begun at `now` may be paid, in whole minutes; `None` if slips
+    /// are not offered. The money must be there before the doors open, and `open_slips` are those
     /// that the buyer has for the show already.
-    pub fn until(self, opens_at: Timestamp, open_vouchers: usize, now: Timestamp) -> Option<Timestamp> {
+    pub fn until(self, opens_at: Timestamp, open_slips: usize, now: Timestamp) -> Option<Timestamp> {
         let hours = Duration::from_secs(u64::from(self.hours) * 3600);
         let end = (now + hours).min(opens_at - CREDITED_WITHIN);
         let minutes = end.as_second().div_euclid(60);
         let until = Timestamp::from_second(minutes * 60).ok()?;
-        let is_offered = self.hours > 0 && open_vouchers < MAX_OPEN_VOUCHERS && until >= now + WORTH_IT;
+        let is_offered = self.hours > 0 && open_slips < MAX_OPEN_SLIPS && until >= now + WORTH_IT;
         is_offered.then_some(until)
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn vouchers_end_with_the_organisers_hours_and_before_the_doors() {
+    fn slips_end_with_the_organisers_hours_and_before_the_doors() {
         assert_eq!(CashPolicy::default().hours, 24);
         assert_eq!(at(0).as_second() % 60, 40, "whole minutes are rounded down");
         assert_eq!(offered(24, 1000, 0), Some(24 * HOUR - 40));
@@ -94,10 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn vouchers_are_not_offered_without_end() {
+    fn slips_are_not_offered_without_end() {
         assert_eq!(offered(0, 1000, 0), None, "the organiser takes no cash");
-        assert!(offered(24, 1000, MAX_OPEN_VOUCHERS - 1).is_some());
-        assert_eq!(offered(24, 1000, MAX_OPEN_VOUCHERS), None);
+        assert!(offered(24, 1000, MAX_OPEN_SLIPS - 1).is_some());
+        assert_eq!(offered(24, 1000, MAX_OPEN_SLIPS), None);
         let mut fields = Fields::new();
         CashPolicy { hours: MAX_CASH_HOURS }.check("/cash_hours", &mut fields);
         fields.finish().expect("allowed");

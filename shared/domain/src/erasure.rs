@@ -102,7 +102,7 @@ impl Order {
             return Some(WaitsFor::Payment);
         }
         let to_come = event.is_some_and(|event| now < event.ends_at);
-        (to_come && !self.valid_tickets().is_empty()).then_some(WaitsFor::Show)
+        (to_come && !self.valid_parts().is_empty()).then_some(WaitsFor::Show)
     }
 }
 
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(change, Change::default(), "nobody hears of it");
         assert!(order.is_forgotten() && order.buyer.name.is_empty() && order.attendees.is_empty());
         assert_eq!((order.id, order.total, &order.lines), (before.id, before.total, &before.lines));
-        assert_eq!(order.valid_tickets(), before.valid_tickets());
+        assert_eq!(order.valid_parts(), before.valid_parts());
     }
 
     #[test]

@@ -116,16 +116,16 @@ pub enum OrderNews {
     PlacesLost,
     /// To the buyer: the order's link is another one, which this brings.
     LinkRenewed,
-    /// To the buyer: the places are kept until the money of a voucher or transfer is there.
+    /// To the buyer: the places are kept until the money of a slip or transfer is there.
     PaymentPending {
         /// The payment's index.
         payment: u8,
         /// Until when the buyer has to pay.
         until: Timestamp,
     },
-    /// To the buyer: the places were gone when the gateway told of the voucher, which is better not
+    /// To the buyer: the places were gone when the gateway told of the slip, which is better not
     /// paid.
-    VoucherWithoutPlaces {
+    SlipWithoutPlaces {
         /// The payment's index.
         payment: u8,
     },
@@ -244,8 +244,8 @@ mod tests {
             @r#"{"do":"news","news":{"is":"payment_pending","payment":0,"until":"1970-01-01T00:00:00Z"}}"#
         );
         insta::assert_snapshot!(
-            text(&Outbox::News { news: OrderNews::VoucherWithoutPlaces { payment: 0 } }),
-            @r#"{"do":"news","news":{"is":"voucher_without_places","payment":0}}"#
+            text(&Outbox::News { news: OrderNews::SlipWithoutPlaces { payment: 0 } }),
+            @r#"{"do":"news","news":{"is":"slip_without_places","payment":0}}"#
         );
         insta::assert_snapshot!(text(&Outbox::AskNow), @r#"{"do":"ask_now"}"#);
         insta::assert_snapshot!(text(&Outbox::TransferOffered), @r#"{"do":"transfer_offered"}"#);

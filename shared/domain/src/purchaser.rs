@@ -94,6 +94,8 @@ mod tests {
             tenant: None,
             workplaces: Vec::new(),
             session: SessionId::generate(at(0)),
+            auth_time: None,
+            amr: Vec::new(),
             iat: 0,
             exp: 900,
             iss: "taquilla".to_owned(),

@@ -89,7 +89,7 @@ pub struct CreatePayment {
     /// The end of the payment. Must come before the end of the hold, or the seats are
     /// gone when the money arrives.
     pub expires_at: Timestamp,
-    /// Until when a voucher of it may be paid in cash; `None` if the page is to offer no cash, where
+    /// Until when a slip of it may be paid in cash; `None` if the page is to offer no cash, where
     /// that can be said. Later than `expires_at`, which is when the page ends.
     pub cash_until: Option<Timestamp>,
     /// The most instalments, where the gateway can be told; `None` for as many as it offers.

@@ -10,7 +10,7 @@ use domain::{Currency, Timestamp};
 pub struct MethodsAsked {
     /// The currency of the payment.
     pub currency: Currency,
-    /// Until when a voucher could be paid; `None` if cash is not offered.
+    /// Until when a slip could be paid; `None` if cash is not offered.
     pub cash_until: Option<Timestamp>,
     /// The most instalments that the organiser wants; `None` for as many as the gateway offers.
     pub max_installments: Option<u8>,
@@ -145,7 +145,7 @@ pub(crate) const fn methods_of(gateway: GatewayName) -> &'static [Method] {
     }
 }
 
-/// True if its page can be told to leave cash out. Where it cannot, a voucher that was not offered
+/// True if its page can be told to leave cash out. Where it cannot, a slip that was not offered
 /// keeps no places beyond the hold.
 pub const fn leaves_cash_out(gateway: GatewayName) -> bool {
     matches!(gateway, GatewayName::Sandbox | GatewayName::MercadoPago)
@@ -164,8 +164,8 @@ pub(crate) fn method_name(word: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// A voucher's number, if it can be one: at most 64 characters that people can read out.
-pub(crate) fn voucher_code(text: &str) -> Option<String> {
+/// A slip's number, if it can be one: at most 64 characters that people can read out.
+pub(crate) fn slip_code(text: &str) -> Option<String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || " -.".contains(letter);
     let text = text.trim();
     ((1..=64).contains(&text.len()) && text.chars().all(plain)).then(|| text.to_owned())
@@ -213,9 +213,9 @@ mod tests {
         assert_eq!(method_name("EFECTY").as_deref(), Some("efecty"));
         assert_eq!(method_name("<b>\n"), Some("b".to_owned()));
         assert_eq!(method_name("…"), None);
-        assert_eq!(voucher_code(" 1234-5678 "), Some("1234-5678".to_owned()));
+        assert_eq!(slip_code(" 1234-5678 "), Some("1234-5678".to_owned()));
         for wrong in ["", "<b>", "1\n2", &"1".repeat(65)] {
-            assert_eq!(voucher_code(wrong), None, "{wrong}");
+            assert_eq!(slip_code(wrong), None, "{wrong}");
         }
     }
 }

@@ -6,8 +6,8 @@
 //! minor units beside an ISO 4217 code, times are RFC 3339.
 //!
 //! - `POST /v1/payments` with `Idempotency-Key` → 201, a payment; its page offers cash if the body
-//!   has `cash_until`, which is then the end of vouchers. A payment that waits for cash has `pay_by`,
-//!   `voucher_url` and `voucher_code`.
+//!   has `cash_until`, which is then the end of slips. A payment that waits for cash has `pay_by`,
+//!   `slip_url` and `slip_code`.
 //! - `GET /v1/payments/{id}` → 200, a payment
 //! - `GET /v1/payments?reference=` → 200, `{"payments": [..]}`, the newest first
 //! - `POST /v1/payments/{id}/cancel` → 200, a payment that cannot be paid any more
@@ -32,7 +32,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::methods::{method_kind, method_name, voucher_code};
+use crate::methods::{method_kind, method_name, slip_code};
 use crate::untrusted::{checked_id, clip, is_id, page_address, path_id};
 use crate::{
     BuyerStep, Checkout, CreatePayment, Due, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE,
@@ -321,9 +321,9 @@ mod wire {
         #[serde(default)]
         pub(super) pay_by: Option<Timestamp>,
         #[serde(default)]
-        pub(super) voucher_url: Option<String>,
+        pub(super) slip_url: Option<String>,
         #[serde(default)]
-        pub(super) voucher_code: Option<String>,
+        pub(super) slip_code: Option<String>,
     }
 
     #[derive(Deserialize)]
@@ -413,8 +413,8 @@ mod wire {
             };
             let due = Due {
                 by: self.pay_by,
-                voucher_url: self.voucher_url.and_then(|url| page_address(&url).ok()),
-                code: self.voucher_code.as_deref().and_then(voucher_code),
+                slip_url: self.slip_url.and_then(|url| page_address(&url).ok()),
+                code: self.slip_code.as_deref().and_then(slip_code),
             };
             let is_due = status == PaymentStatus::Pending && due != Due::default();
             let word = self.method.as_deref();

@@ -25,7 +25,7 @@ pub use mail::{
 };
 pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use payment_mail::{
-    DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, VoucherMail, WaitingRefund,
+    DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, SlipMail, WaitingRefund,
 };
 pub use producer::Queue;
 pub use sealed::{TokenSeal, Unsealable};

@@ -10,7 +10,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail, VoucherMail};
+use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail, SlipMail};
 
 /// A message to `mailer`: one e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,10 +60,10 @@ pub enum Mail {
     RefundDue(OrderMail),
     /// The buyer withdrew from the purchase.
     Withdrawn(WithdrawalMail),
-    /// The places are kept until the money of a voucher or transfer is there.
-    PaymentPending(VoucherMail),
-    /// The places were gone when the gateway told of the voucher.
-    VoucherWithoutPlaces(VoucherMail),
+    /// The places are kept until the money of a slip or transfer is there.
+    PaymentPending(SlipMail),
+    /// The places were gone when the gateway told of the slip.
+    SlipWithoutPlaces(SlipMail),
     /// For the organiser: a payment does not match its order.
     PaymentMismatch(PaymentsMail),
     /// For the organiser: a buyer's bank wants the money back.

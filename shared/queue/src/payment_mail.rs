@@ -87,7 +87,7 @@ pub struct DifferencesMail {
 /// The facts of a mail to the buyer of a payment that comes later, in cash or by transfer.
 #[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VoucherMail {
+pub struct SlipMail {
     /// The order.
     pub order: OrderId,
     /// The money to be paid.
@@ -100,8 +100,8 @@ pub struct VoucherMail {
     pub method: Option<String>,
     /// Until when it has to be paid; `None` if it is better not paid.
     pub until: Option<Timestamp>,
-    /// The address of the voucher.
-    pub voucher_url: Option<String>,
+    /// The address of the slip.
+    pub slip_url: Option<String>,
     /// The number to say at the counter.
     pub code: Option<String>,
     /// The show.

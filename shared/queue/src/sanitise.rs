@@ -10,8 +10,8 @@ use domain::words::{line, note, person_name, title};
 
 use crate::{
     Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderLinkMail, OrderMail, Organiser,
-    PaymentsMail, RefundsWaitingMail, Show, TicketsMail, TransferMail, VoucherFacts, VoucherMail,
-    WaitingRefund, WithdrawalMail,
+    PaymentsMail, RefundsWaitingMail, Show, SlipMail, TicketsMail, TransferMail, VoucherFacts, WaitingRefund,
+    WithdrawalMail,
 };
 
 impl MailMessage {
@@ -50,8 +50,8 @@ fn mail(mail: Mail) -> Mail {
             organiser: organiser(mail.organiser),
             ..mail
         }),
-        Mail::PaymentPending(mail) => Mail::PaymentPending(voucher(mail)),
-        Mail::VoucherWithoutPlaces(mail) => Mail::VoucherWithoutPlaces(voucher(mail)),
+        Mail::PaymentPending(mail) => Mail::PaymentPending(slip(mail)),
+        Mail::SlipWithoutPlaces(mail) => Mail::SlipWithoutPlaces(slip(mail)),
         Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(payments(mail)),
         Mail::TicketsWorthless(mail) => Mail::TicketsWorthless(order(mail)),
         Mail::RefundByHandDue(mail) => Mail::RefundByHandDue(order(mail)),
@@ -145,8 +145,8 @@ fn order(mail: OrderMail) -> OrderMail {
     OrderMail { show: show(mail.show), organiser: organiser(mail.organiser), ..mail }
 }
 
-fn voucher(mail: VoucherMail) -> VoucherMail {
-    VoucherMail { show: show(mail.show), organiser: organiser(mail.organiser), ..mail }
+fn slip(mail: SlipMail) -> SlipMail {
+    SlipMail { show: show(mail.show), organiser: organiser(mail.organiser), ..mail }
 }
 
 fn payments(mail: PaymentsMail) -> PaymentsMail {

@@ -2,6 +2,6 @@
 //! accounts must balance.
 
 mod caller;
+mod slips;
 mod soak;
 mod storm;
-mod vouchers;

@@ -20,7 +20,7 @@ mod products;
 mod second_factor;
 mod settlement;
 mod sites;
+mod slips;
 mod slugs;
 mod staff;
-mod vouchers;
 mod withdrawal;

@@ -5,7 +5,7 @@ use domain::payment::{ManualReason, MethodKind};
 use domain::payment_difference::{DifferenceKind, PaymentDifference};
 use domain::{Currency, Money, Person};
 use queue::{
-    DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, VoucherMail, WaitingRefund,
+    DifferencesMail, OrderMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, SlipMail, WaitingRefund,
 };
 
 use super::tests::{leaves_nothing_open, rendered, text, tickets};
@@ -65,14 +65,14 @@ fn all(language: Language) -> Vec<MailMessage> {
         at: since,
     };
     let unused = |reason| OrderMail { by_hand: false, unused: Some(reason), ..about.clone() };
-    let voucher = |kind| VoucherMail {
+    let slip = |kind| SlipMail {
         order,
         amount: cop(2_500_000),
         gateway: GatewayName::MercadoPago,
         kind,
         method: Some("efecty".to_owned()),
         until: Some("2026-11-19T15:00:00Z".parse().expect("a time")),
-        voucher_url: Some("https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2".to_owned()),
+        slip_url: Some("https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2".to_owned()),
         code: Some("1234567890".to_owned()),
         show: show.clone(),
         organiser: organiser.clone(),
@@ -92,14 +92,14 @@ fn all(language: Language) -> Vec<MailMessage> {
         Mail::RefundDue(unused(UnusedReason::Cancelled)),
         Mail::RefundDue(unused(UnusedReason::PlacesGone)),
         Mail::RefundDue(unused(UnusedReason::PlacesLost)),
-        Mail::PaymentPending(voucher(MethodKind::Cash)),
-        Mail::PaymentPending(VoucherMail {
+        Mail::PaymentPending(slip(MethodKind::Cash)),
+        Mail::PaymentPending(SlipMail {
             method: Some("pse".to_owned()),
-            voucher_url: None,
+            slip_url: None,
             code: None,
-            ..voucher(MethodKind::BankTransfer)
+            ..slip(MethodKind::BankTransfer)
         }),
-        Mail::VoucherWithoutPlaces(VoucherMail { until: None, ..voucher(MethodKind::Cash) }),
+        Mail::SlipWithoutPlaces(SlipMail { until: None, ..slip(MethodKind::Cash) }),
         Mail::PaymentMismatch(PaymentsMail { asked: Some(cop(2_600_000)), ..payments(None, None, false) }),
         Mail::RefundsWaiting(RefundsWaitingMail {
             refunds: vec![
@@ -396,7 +396,7 @@ fn payment_mails_in_english() {
     sale.
 
     Number to pay with: 1234567890
-    Voucher: https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2
+    Slip: https://www.mercadopago.com.co/payments/1/ticket?a=1&b=2
 
     Los Faroles
     Los Faroles del Sur
@@ -425,9 +425,9 @@ fn payment_mails_in_english() {
 
     ==========
 
-    Do not pay the voucher for Los Faroles
+    Do not pay the slip for Los Faroles
 
-    When Mercado Pago told us of your voucher for COP 25,000, your reservation
+    When Mercado Pago told us of your slip for COP 25,000, your reservation
     was over and somebody else has the places. Do not pay it. If you have already,
     you get the money back or, should the places be free again, the tickets.
 

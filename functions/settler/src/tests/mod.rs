@@ -43,7 +43,7 @@ impl History {
             10 => self.dispute(choice),
             11 => self.deliver(choice),
             12 => self.kill(choice),
-            16 => self.begin_voucher(choice),
+            16 => self.begin_slip(choice),
             17 => self.pass_hours(choice),
             18 => self.pay_at_the_last_second(choice),
             19 if choice.is_multiple_of(8) => self.cancel_meanwhile(choice),
@@ -78,8 +78,8 @@ impl History {
         }
     }
 
-    /// The buyer gets a voucher, of which the gateway tells sooner or later.
-    fn begin_voucher(&mut self, choice: u8) {
+    /// The buyer gets a slip, of which the gateway tells sooner or later.
+    fn begin_slip(&mut self, choice: u8) {
         self.pay(choice);
         let mut world = self.world.borrow_mut();
         let due = world.now + Duration::from_secs(1800 * (1 + u64::from(choice) / 4));
@@ -88,7 +88,7 @@ impl History {
         }
     }
 
-    /// Vouchers expire, and who waits for places gets those that nobody claims any more.
+    /// Slips expire, and who waits for places gets those that nobody claims any more.
     fn pass_hours(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         world.now += Duration::from_secs(900 * (1 + u64::from(choice) / 8));
@@ -102,7 +102,7 @@ impl History {
         world.places_gone |= is_free && choice.is_multiple_of(2) && !world.order.status.is_settled();
     }
 
-    /// The money of a voucher comes in its last second, and is reported then.
+    /// The money of a slip comes in its last second, and is reported then.
     fn pay_at_the_last_second(&mut self, choice: u8) {
         let mut world = self.world.borrow_mut();
         let now = world.now;
@@ -116,9 +116,9 @@ impl History {
         world.now = due + Duration::from_secs(60 * u64::from(choice));
     }
 
-    /// The buyer cancels while a worker is about to keep the places for a voucher.
+    /// The buyer cancels while a worker is about to keep the places for a slip.
     fn cancel_meanwhile(&mut self, choice: u8) {
-        self.begin_voucher(choice);
+        self.begin_slip(choice);
         let last = self.world.borrow().payments.len();
         self.notify(u8::try_from(last.saturating_sub(1)).expect("few"));
         for _ in 0..choice / 8 % 6 {

@@ -56,7 +56,7 @@ pub(super) struct GatewayPayment {
     pub(super) foreign: bool,
     pub(super) amount: i64,
     pub(super) status: PaymentStatus,
-    /// Until when a voucher has to be paid; `None` for a card.
+    /// Until when a slip has to be paid; `None` for a card.
     pub(super) due: Option<Timestamp>,
     pub(super) dispute: Option<Dispute>,
     pub(super) refunds: Vec<GatewayRefund>,

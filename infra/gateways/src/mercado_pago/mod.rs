@@ -12,7 +12,7 @@
 //!
 //! Times of signatures alternate between seconds and milliseconds; repetitions are
 //! signed again or not; some notifications have no request id. Preferences that do not
-//! ask for `source_news=webhooks` are told about by unsigned notifications (IPN) too. Vouchers are good
+//! ask for `source_news=webhooks` are told about by unsigned notifications (IPN) too. Slips are good
 //! until `date_of_expiration`; of every second preference they end with the preference, if that is earlier.
 
 mod api;
@@ -119,9 +119,9 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
         .with_state(Wire { service: Arc::clone(service), accounts, made: Arc::default() })
 }
 
-/// The name under which a purchase keeps the end of its vouchers, if they have one of their own. Whether
-/// the end of a preference also ends its vouchers is not documented: of every second it does.
-const VOUCHER_END: &str = "voucher_end";
+/// The name under which a purchase keeps the end of its slips, if they have one of their own. Whether
+/// the end of a preference also ends its slips is not documented: of every second it does.
+const SLIP_END: &str = "slip_end";
 
 /// The name under which a purchase keeps the address of its page.
 const PAGE: &str = "page";
@@ -149,7 +149,7 @@ impl Protocol for MercadoPago {
 
     fn rules(&self) -> Rules {
         let cash_end = |purchase: &Purchase, _, _| {
-            let own: Option<Timestamp> = purchase.details.get(VOUCHER_END).and_then(|end| end.parse().ok());
+            let own: Option<Timestamp> = purchase.details.get(SLIP_END).and_then(|end| end.parse().ok());
             own.or(purchase.expires_at)
         };
         let by_hand = |_: &Attempt, _, _| Origin::Merchant;

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::api::{Failure, look};
-use super::{Account, PAGE, VOUCHER_END, Wire, preference_id, written};
+use super::{Account, PAGE, SLIP_END, Wire, preference_id, written};
 use crate::decimal::{Number, minor_units, shortest};
 use crate::purchase::Buyer;
 use crate::purchase::{Method, Purchase};
@@ -136,7 +136,7 @@ pub(super) async fn create(
         }
         let mut purchase = wanted.purchase(&account, number, now)?;
         if wire.made.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
-            purchase.details.remove(VOUCHER_END);
+            purchase.details.remove(SLIP_END);
         }
         purchase.details.insert(PAGE.to_owned(), format!("{}/pay/{}", wire.service.url, purchase.id));
         purchase.details.insert(GIVEN.to_owned(), text.to_owned());
@@ -181,11 +181,11 @@ pub(super) async fn change(
         let wanted: NewPreference = serde_json::from_str(&text).map_err(|error| invalid(&error))?;
         let made = wanted.purchase(&account, purchase.number, purchase.created_at)?;
         let page = purchase.details.get(PAGE).cloned().unwrap_or_default();
-        let has_own_end = purchase.details.contains_key(VOUCHER_END);
+        let has_own_end = purchase.details.contains_key(SLIP_END);
         *purchase = Purchase { id: purchase.id.clone(), attempts: purchase.attempts.clone(), ..made };
         purchase.details.insert(PAGE.to_owned(), page);
         if !has_own_end {
-            purchase.details.remove(VOUCHER_END);
+            purchase.details.remove(SLIP_END);
         }
         purchase.details.insert(GIVEN.to_owned(), text);
         Ok::<_, Failure>((purchase.clone(), None))
@@ -228,7 +228,7 @@ impl NewPreference {
         }
         let mut details = BTreeMap::new();
         if let Some(end) = parsed("date_of_expiration", self.date_of_expiration.as_deref())? {
-            details.insert(VOUCHER_END.to_owned(), end.to_string());
+            details.insert(SLIP_END.to_owned(), end.to_string());
         }
         if let Some(text) = self.statement_descriptor {
             if text.chars().count() > 22 {

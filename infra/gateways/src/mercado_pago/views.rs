@@ -75,7 +75,7 @@ pub(super) fn payment(account: &Account, purchase: &Purchase, attempt: &Attempt)
         Method::Bank => ("bank_transfer", "pse"),
         Method::Cash => ("ticket", counter(account)),
     };
-    let is_voucher = attempt.status == Status::Pending && attempt.method == Method::Cash;
+    let is_slip = attempt.status == Status::Pending && attempt.method == Method::Cash;
     let approved = attempt.decided_at.filter(|_| attempt.status == Status::Approved);
     let all = || number(purchase, purchase.amount.amount);
     let card = (attempt.method == Method::Card).then(|| {
@@ -95,7 +95,7 @@ pub(super) fn payment(account: &Account, purchase: &Purchase, attempt: &Attempt)
             net_received_amount: if approved.is_some() { all() } else { Number("0".to_owned()) },
             total_paid_amount: all(),
             overpaid_amount: 0,
-            external_resource_url: purchase.details.get(super::PAGE).filter(|_| is_voucher).cloned(),
+            external_resource_url: purchase.details.get(super::PAGE).filter(|_| is_slip).cloned(),
             installment_amount: all(),
         },
         refunds: attempt.refunds.iter().map(|refund| RefundView::new(purchase, attempt, refund)).collect(),
@@ -103,7 +103,7 @@ pub(super) fn payment(account: &Account, purchase: &Purchase, attempt: &Attempt)
             "date_created": written(attempt.created_at),
             "date_approved": approved.map(written),
             "date_last_updated": written(attempt.updated_at),
-            "date_of_expiration": attempt.voucher_end.map(written),
+            "date_of_expiration": attempt.slip_end.map(written),
             "money_release_date": null,
             "operation_type": "regular_payment",
             "issuer_id": card.as_ref().map(|_| "24"),

@@ -8,7 +8,7 @@
 //!
 //! A reference is one order, and each try to pay it is a transaction of that order.
 //! The expiration of the form holds for cash only: cards are taken later too. Whether the questions
-//! tell when a voucher ends is not documented: of every second order they do.
+//! tell when a slip ends is not documented: of every second order they do.
 //!
 //! A refund has no transaction that anybody could see until a person has looked at it
 //! (`/` or `/control/refunds/…`), and nothing keeps it from being asked for twice.
@@ -99,7 +99,7 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
         .with_state(Wire { service: Arc::clone(service), accounts, made: Arc::default() })
 }
 
-/// The name under which an order keeps that questions tell of its vouchers.
+/// The name under which an order keeps that questions tell of its slips.
 const TELLS: &str = "tells";
 
 struct Payu {

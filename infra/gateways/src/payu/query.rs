@@ -171,9 +171,9 @@ fn paid(attempt: &Attempt) -> Value {
 }
 
 /// What is told of a payment at a counter, where anything is.
-fn voucher(purchase: &Purchase, attempt: &Attempt) -> Value {
+fn slip(purchase: &Purchase, attempt: &Attempt) -> Value {
     let is_told = purchase.details.contains_key(super::TELLS) && attempt.status == Status::Pending;
-    match attempt.voucher_end.filter(|_| is_told) {
+    match attempt.slip_end.filter(|_| is_told) {
         None => Value::Null,
         Some(end) => json!({
             "EXPIRATION_DATE": end.as_millisecond(),
@@ -207,7 +207,7 @@ impl Order {
                     "bankAccount": null,
                     "paymentMethod": method_word(attempt.method).0,
                     "source": null,
-                    "extraParameters": voucher(purchase, attempt),
+                    "extraParameters": slip(purchase, attempt),
                 }),
             };
             (at, transaction)

@@ -155,7 +155,7 @@ fn payment(service: &Service, purchase: &Purchase) -> Value {
     let attempt = &purchase.attempts[0];
     let (status, reason) = standing(purchase, attempt);
     let approved = attempt.status == Status::Approved;
-    let voucher = purchase.voucher();
+    let slip = purchase.slip();
     let page = format!("{}/pay/{}", service.url, purchase.id);
     let refunds: Vec<_> = attempt.refunds.iter().map(|refund| RefundView::new(purchase, refund)).collect();
     json!({
@@ -166,9 +166,9 @@ fn payment(service: &Service, purchase: &Purchase) -> Value {
         "currency": purchase.amount.currency,
         "refunded_amount": attempt.refunded(),
         "method": (attempt.status != Status::Open).then_some(attempt.method),
-        "pay_by": voucher.and_then(|voucher| voucher.voucher_end),
-        "voucher_url": voucher.map(|_| &page),
-        "voucher_code": voucher.map(|voucher| voucher.number.to_string()),
+        "pay_by": slip.and_then(|slip| slip.slip_end),
+        "slip_url": slip.map(|_| &page),
+        "slip_code": slip.map(|slip| slip.number.to_string()),
         "reason": reason,
         "seller": purchase.seller,
         "description": purchase.description,

@@ -5,7 +5,7 @@
 //!
 //! A payment is made before its buyer comes, and is all that there is of its purchase:
 //! both have the same id. What expired can still be paid. A payment in cash cannot be
-//! refunded by the API. Its voucher is good until the `cash_until` of the payment, without which the
+//! refunded by the API. Its slip is good until the `cash_until` of the payment, without which the
 //! page offers no cash. All sellers share one account.
 
 mod api;
@@ -79,7 +79,7 @@ fn router(service: &Arc<Service>, account: Account) -> Router {
         .with_state(Wire { service: Arc::clone(service), account })
 }
 
-/// The name under which a purchase keeps the end of its vouchers.
+/// The name under which a purchase keeps the end of its slips.
 const CASH_UNTIL: &str = "cash_until";
 
 struct Sandbox {

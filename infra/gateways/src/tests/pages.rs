@@ -227,13 +227,13 @@ async fn what_is_asked_for_has_a_name() {
     assert_eq!(bench.status(&id).await, PaymentStatus::Expired);
 }
 
-/// The time until which a voucher is asked to be good.
+/// The time until which a slip is asked to be good.
 fn tomorrow<G: PaymentGateway>(bench: &Bench<G>) -> CreatePayment {
     let cash_until = Some(bench.clock.now() + jiff::SignedDuration::from_hours(22));
     CreatePayment { cash_until, ..bench.order("r") }
 }
 
-/// A person gets a voucher, and pays it at the counter, the next morning, or never. Returns what the
+/// A person gets a slip, and pays it at the counter, the next morning, or never. Returns what the
 /// client read of it.
 async fn a_person_pays_in_cash<G: PaymentGateway>(bench: Bench<G>, button: &str) -> PaymentReport {
     let page = bench.visit(&tomorrow(&bench)).await.expect("a page");
@@ -267,15 +267,15 @@ async fn a_person_pays_in_cash<G: PaymentGateway>(bench: Bench<G>, button: &str)
 async fn a_person_pays_at_the_counter_of_each_gateway() {
     for button in ["approve", "tomorrow", "expire"] {
         let told = a_person_pays_in_cash(mercado_pago_bench(Wanted::default()).await, button).await;
-        let due = told.due.expect("Mercado Pago tells of its vouchers");
-        assert!(due.by.is_some() && due.voucher_url.is_some_and(|url| url.contains("/pay/")), "{button}");
+        let due = told.due.expect("Mercado Pago tells of its slips");
+        assert!(due.by.is_some() && due.slip_url.is_some_and(|url| url.contains("/pay/")), "{button}");
         a_person_pays_in_cash(wompi_bench(Wanted::default()).await, button).await;
         a_person_pays_in_cash(payu_bench(Wanted::default()).await, button).await;
     }
 }
 
-/// Two vouchers of Mercado Pago or PayU, whose documentation leaves open what they tell.
-async fn two_vouchers<G: PaymentGateway>(bench: Bench<G>) -> Vec<Option<Timestamp>> {
+/// Two slips of Mercado Pago or PayU, whose documentation leaves open what they tell.
+async fn two_slips<G: PaymentGateway>(bench: Bench<G>) -> Vec<Option<Timestamp>> {
     let mut told = Vec::new();
     for reference in ["a", "b"] {
         let order = CreatePayment { reference: reference.to_owned(), ..tomorrow(&bench) };
@@ -287,12 +287,12 @@ async fn two_vouchers<G: PaymentGateway>(bench: Bench<G>) -> Vec<Option<Timestam
 }
 
 #[tokio::test]
-async fn what_is_not_documented_of_vouchers_comes_both_ways() {
+async fn what_is_not_documented_of_slips_comes_both_ways() {
     let bench = mercado_pago_bench(Wanted::default()).await;
     let page_ends = bench.order("r").expires_at;
-    let ends = two_vouchers(bench).await;
+    let ends = two_slips(bench).await;
     let with_page = ends.iter().flatten().filter(|end| **end <= page_ends);
     assert_eq!((ends.iter().flatten().count(), with_page.count()), (2, 1), "{ends:?}");
-    let told = two_vouchers(payu_bench(Wanted::default()).await).await;
+    let told = two_slips(payu_bench(Wanted::default()).await).await;
     assert_eq!(told.iter().flatten().count(), 1, "{told:?}");
 }

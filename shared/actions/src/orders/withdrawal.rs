@@ -13,7 +13,7 @@ use super::Orders;
 const ATTEMPTS: usize = 8;
 
 impl Orders {
-    /// Gives the order's tickets back that were neither used nor handed on, if the refund policy that the
+    /// Gives the order's tickets and vouchers back that were neither used nor handed on, if the refund policy that the
     /// buyer accepted names a right to. Safe to repeat.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl Orders {
         for _ in 0..ATTEMPTS {
             let mut order = self.own(access, id, now).await?;
             let event = self.event(order.event, now).await?;
-            let unused = self.store.unused_tickets(order.event, &order.own_tickets()).await?;
+            let unused = self.store.unused_parts(order.event, &order.own_parts()).await?;
             if unused.is_empty() && order.withdrawn_at.is_some() {
                 return Ok(order);
             }
@@ -31,7 +31,7 @@ impl Orders {
             let change = order.withdraw(&unused, now)?;
             match self.store.save_order(&order, &change, now).await {
                 Ok(order) => return Ok(order),
-                // A door let a holder in meanwhile, or another request changed the order.
+                // A door let a holder in meanwhile, a bar handed something out, or another request changed the order.
                 Err(GateError::Closed(_) | GateError::Failure(Failure::Refused(_))) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -46,7 +46,7 @@ impl Orders {
         event: &Event,
         now: Timestamp,
     ) -> Result<Option<Timestamp>> {
-        if order.own_tickets().is_empty() {
+        if order.own_parts().is_empty() {
             return Ok(None);
         }
         let until = order.withdraw_until(self.right_of(order, now).await?, event);

@@ -10,7 +10,7 @@ use crate::payment::{MethodKind, PayLater, PaymentReport, PaymentStatus};
 
 use super::difference::DECIDED_WITHIN;
 
-/// The longest time for which a gateway is asked about a voucher: vouchers of gateways that were not
+/// The longest time for which a gateway is asked about a slip: slips of gateways that were not
 /// told an end may be good for that long.
 const AWAITED_WITHIN: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -59,7 +59,7 @@ impl Payment {
         late.map_or(usual, |late| late.max(usual))
     }
 
-    /// True if its buyer has a voucher, or an order to a bank, that is not decided.
+    /// True if its buyer has a slip, or an order to a bank, that is not decided.
     pub fn is_awaited(&self) -> bool {
         self.state == PaymentState::Processing && self.later.is_some()
     }
@@ -71,7 +71,7 @@ impl Order {
         payment.page_end.unwrap_or(self.expires_at)
     }
 
-    /// True if a voucher may still be made or paid for this order: it counts against the buyer's.
+    /// True if a slip may still be made or paid for this order: it counts against the buyer's.
     pub fn may_wait_for_cash(&self, now: Timestamp) -> bool {
         self.is_payable()
             && now < self.expires_at
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_kept_until_a_voucher_is_due_and_credited() {
+    fn places_are_kept_until_a_slip_is_due_and_credited() {
         let kept = |order: &Order, report: &PaymentReport| {
             let until = order.extension(0, report, now());
             until.map(|until| until.duration_since(now()).as_secs() / 60)
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_is_asked_until_its_vouchers_money_must_be_there() {
+    fn a_gateway_is_asked_until_its_slips_money_must_be_there() {
         let decided = |later: Option<PayLater>, allowed| {
             let mut payment = offered().payments[0].clone();
             (payment.later, payment.may_extend_to) = (later, allowed);

@@ -131,7 +131,7 @@ impl Order {
                 order.extended(report, until, now)
             }),
             Input::Extended(report, Secured::Gone(_), _) => {
-                self.after(|order| order.voucher_without_places(report, now))
+                self.after(|order| order.slip_without_places(report, now))
             }
             Input::Unsold { secured: Secured::All(holdings), .. } => self.after(|order| {
                 order.0.holdings.clone_from(holdings);
@@ -192,7 +192,7 @@ impl Order {
         });
         let payment = &mut self.0.payments[place];
         if payment.payment_id.as_ref() != Some(&is.payment_id) {
-            // What is known of another voucher is not true of this payment.
+            // What is known of another slip is not true of this payment.
             payment.later = payment.later.take().filter(|later| later.without_places);
             payment.payment_id = Some(is.payment_id.clone());
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::payable::PriceUnit;
 use crate::pricing::{QuoteExtra, QuoteLine};
 use crate::seat::SeatLabel;
-use crate::{AreaId, Currency, ProductId, SaleStageId, TicketId, UserId, VariantId, VoucherId};
+use crate::{AreaId, Currency, ProductId, SaleStageId, TicketId, Timestamp, UserId, VariantId, VoucherId};
 
 /// The person for whom a ticket is. The wire names are Spanish because clients of the Crowdify
 /// system send them so.

@@ -60,7 +60,7 @@ impl Order {
             {
                 Settlement::Process
             }
-            // The gateway tells more of a voucher than before.
+            // The gateway tells more of a slip than before.
             (Some(PaymentState::Processing), PaymentStatus::Pending)
                 if payment.is_some_and(|known| {
                     known.payment_id.as_deref() == Some(&report.payment_id)

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::outbox::{OrderNews, Outbox};
 use crate::policy::Law;
 use crate::withdrawal::until;
-use crate::{Error, Result, TicketId};
+use crate::{Error, OrderPart, Result};
 
 impl Order {
     /// Until when its buyer can withdraw under `law`; `None` if it was never paid, or there is no right to.
@@ -33,25 +33,26 @@ impl Order {
         }
     }
 
-    /// The tickets that its buyer gives back by withdrawing, unless they were used: not those that were
-    /// handed on.
-    pub fn own_tickets(&self) -> Vec<TicketId> {
+    /// The tickets and vouchers that its buyer gives back by withdrawing, unless they were used: not the
+    /// tickets that were handed on.
+    pub fn own_parts(&self) -> Vec<OrderPart> {
         let own = self.tickets().filter(|ticket| !ticket.refunded && ticket.holder == self.user);
-        own.map(|ticket| ticket.id).collect()
+        let vouchers = self.vouchers().filter(|voucher| !voucher.refunded).map(|voucher| voucher.id.into());
+        own.map(|ticket| ticket.id.into()).chain(vouchers).collect()
     }
 
-    /// Refunds these tickets because the buyer withdraws, and tells the buyer so.
+    /// Refunds these tickets and vouchers because the buyer withdraws, and tells the buyer so.
     ///
     /// # Errors
     /// `nothing_to_refund`.
-    pub fn withdraw(&mut self, tickets: &[TicketId], now: Timestamp) -> Result<Change> {
+    pub fn withdraw(&mut self, parts: &[OrderPart], now: Timestamp) -> Result<Change> {
         let due = |order: &Self| order.payments.iter().map(|payment| payment.refund_due).sum::<i64>();
-        if tickets.is_empty() {
-            let detail = "No ticket of this order can be given back: they were used, handed on or refunded.";
+        if parts.is_empty() {
+            let detail = "Nothing of this order can be given back: it was used, handed on or refunded.";
             return Err(Error::conflict("nothing_to_refund", detail));
         }
         let before = due(self);
-        let change = self.refund_tickets(tickets)?;
+        let change = self.refund_parts(parts)?;
         self.0.withdrawn_at = Some(now);
         let news = OrderNews::Withdrawn { amount: due(self) - before };
         Ok(Change { outbox: Some(Outbox::Refund { news: Some(news) }), ..change })
@@ -87,16 +88,18 @@ mod tests {
     fn what_was_not_handed_on_goes_back() {
         let friend = crate::UserId::generate(at(9));
         let mut order = fixture::order(OrderStatus::Paid, &[PaymentState::Approved]).with(|order| {
-            order.tickets.insert(1, TicketState { serial: 1, refunded: false, holder: Some(friend) });
+            order
+                .tickets
+                .insert(1, TicketState { serial: 1, holder: Some(friend), ..TicketState::default() });
         });
-        let own = order.own_tickets();
-        assert_eq!(own, [order.id.ticket(0), order.id.ticket(2)]);
+        let own = order.own_parts();
+        assert_eq!(own, [order.id.ticket(0).into(), order.id.ticket(2).into()]);
         let change = order.withdraw(&own, at(5)).expect("withdrawn");
         let due = order.payments[0].refund_due;
         assert!(0 < due && due < order.total, "{due}");
         assert_eq!(change.outbox, Some(Outbox::Refund { news: Some(OrderNews::Withdrawn { amount: due }) }));
         assert_eq!((order.withdrawn_at, order.status), (Some(at(5)), OrderStatus::PartlyRefunded));
-        let left = order.own_tickets();
+        let left = order.own_parts();
         assert_eq!(order.withdraw(&left, at(6)).expect_err("nothing is left").code(), "nothing_to_refund");
     }
 }

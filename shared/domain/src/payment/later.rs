@@ -17,7 +17,7 @@ pub enum MethodKind {
     Wallet,
     /// From a bank account: the bank decides within minutes, or some hours later.
     BankTransfer,
-    /// In cash at a counter, with a voucher that is good until its due time.
+    /// In cash at a counter, with a slip that is good until its due time.
     Cash,
     /// Another way, of which nothing is known.
     Other,
@@ -28,8 +28,8 @@ pub enum MethodKind {
 pub struct Due {
     /// Until when the gateway takes the money; `None` if it does not say.
     pub by: Option<Timestamp>,
-    /// The address of the voucher, checked to be one for a browser.
-    pub voucher_url: Option<String>,
+    /// The address of the slip, checked to be one for a browser.
+    pub slip_url: Option<String>,
     /// The number that the buyer says at the counter, at most 64 characters.
     pub code: Option<String>,
 }
@@ -49,13 +49,13 @@ pub struct PayLater {
     /// Until when the gateway takes the money.
     #[serde(rename = "d", default, with = "jiff::fmt::serde::timestamp::second::optional")]
     pub due_at: Option<Timestamp>,
-    /// The address of the voucher.
+    /// The address of the slip.
     #[serde(rename = "u", default)]
-    pub voucher_url: Option<String>,
+    pub slip_url: Option<String>,
     /// The number that the buyer says at the counter.
     #[serde(rename = "c", default)]
     pub code: Option<String>,
-    /// True if the places were gone when the gateway told of the voucher: the buyer was told not to
+    /// True if the places were gone when the gateway told of the slip: the buyer was told not to
     /// pay it.
     #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
     pub without_places: bool,
@@ -72,7 +72,7 @@ impl PayLater {
             name: report.method_name.clone(),
             // Whole seconds, as they are stored: else a report would be news for ever.
             due_at: due.by.and_then(|by| Timestamp::from_second(by.as_second()).ok()),
-            voucher_url: due.voucher_url,
+            slip_url: due.slip_url,
             code: due.code,
             without_places: false,
         })
@@ -86,7 +86,7 @@ impl PayLater {
             kind: if news.kind == MethodKind::Other { self.kind } else { news.kind },
             name: news.name.or(self.name),
             due_at: news.due_at.or(self.due_at),
-            voucher_url: news.voucher_url.or(self.voucher_url),
+            slip_url: news.slip_url.or(self.slip_url),
             code: news.code.or(self.code),
             without_places: self.without_places,
         }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_a_further_report_leaves_out_stays_known() {
-        let due = Due { by: Some(at(60)), voucher_url: None, code: Some("4711".to_owned()) };
+        let due = Due { by: Some(at(60)), slip_url: None, code: Some("4711".to_owned()) };
         let first = PayLater::of(&report(Some(MethodKind::Cash), Some(due))).expect("later");
         let bare = PayLater::of(&report(None, Some(Due::default()))).expect("later");
         assert_eq!(first.clone().with(bare), first);

@@ -111,7 +111,7 @@ impl Payment {
         let method = self.payment_type_id.as_deref().map(|word| method_kind(GatewayName::MercadoPago, word));
         let due = Due {
             by: time(self.date_of_expiration.as_deref()),
-            voucher_url: self
+            slip_url: self
                 .transaction_details
                 .and_then(|details| details.external_resource_url)
                 .and_then(|url| page_address(&url).ok()),

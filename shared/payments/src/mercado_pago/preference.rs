@@ -22,7 +22,7 @@ struct NewPreference<'a> {
     external_reference: &'a str,
     expires: bool,
     expiration_date_to: String,
-    /// The end of vouchers, which is later than that of the page.
+    /// The end of slips, which is later than that of the page.
     #[serde(skip_serializing_if = "Option::is_none")]
     date_of_expiration: Option<String>,
     payment_methods: PaymentMethods,

@@ -49,7 +49,7 @@ impl PayuGateway {
             ("buyerFullName", clip(name, 150)),
             ("payerEmail", email),
             ("payerFullName", clip(name, 50)),
-            // The end of vouchers; cards are taken as long as the page is open.
+            // The end of slips; cards are taken as long as the page is open.
             ("expirationDate", local_time(payment.cash_until.unwrap_or(payment.expires_at), payment.amount)),
             ("responseUrl", payment.return_url.clone()),
             ("confirmationUrl", payment.notification_url.clone()),

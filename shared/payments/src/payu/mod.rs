@@ -57,8 +57,8 @@ mod refund;
 mod return_page;
 mod rules;
 mod signature;
+mod slip;
 mod status;
-mod voucher;
 
 use std::fmt;
 

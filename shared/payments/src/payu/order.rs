@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::query::Details;
 use super::refund::refund_status;
-use super::voucher::Extra;
+use super::slip::Extra;
 use super::{PayuGateway, map_status};
 use crate::credentials::Mode;
 use crate::decimal::Decimal;
@@ -122,7 +122,7 @@ impl Values {
 }
 
 impl Transaction {
-    /// What PayU tells of a voucher, in the transaction or in its answer; see [`Extra`].
+    /// What PayU tells of a slip, in the transaction or in its answer; see [`Extra`].
     fn due(&self) -> Option<Due> {
         let answered = self.transaction_response.as_ref().map(|response| &response.extra_parameters);
         [Some(&self.extra_parameters), answered].into_iter().flatten().find_map(Extra::due)

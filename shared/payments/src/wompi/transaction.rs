@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{WompiGateway, failure};
-use crate::methods::{method_kind, method_name, voucher_code};
+use crate::methods::{method_kind, method_name, slip_code};
 use crate::untrusted::{IdText, checked_id, clip, page_address, path_id, protocol, time};
 use crate::{
     Due, GatewayError, GatewayName, MAX_PAYMENTS_OF_REFERENCE, PaymentReport, PaymentStatus, Result,
@@ -117,8 +117,8 @@ impl Extra {
         let numbers: Vec<String> = numbers.into_iter().flatten().map(|IdText(number)| number).collect();
         Due {
             by: None,
-            voucher_url: self.async_payment_url.and_then(|url| page_address(&url).ok()),
-            code: voucher_code(&numbers.join(" ")),
+            slip_url: self.async_payment_url.and_then(|url| page_address(&url).ok()),
+            code: slip_code(&numbers.join(" ")),
         }
     }
 }

@@ -95,7 +95,7 @@ fn what_an_order_in_cash_adds_to_the_item_is_small() {
             kind: MethodKind::Cash,
             name: Some("efecty".to_owned()),
             due_at: Some(at(86_400)),
-            voucher_url: Some(format!(
+            slip_url: Some(format!(
                 "https://www.mercadopago.com/mco/payments/ticket/helper?{}",
                 "x".repeat(80)
             )),
@@ -114,7 +114,7 @@ async fn an_order_that_waits_for_cash_is_read_as_it_was_written() {
         kind: MethodKind::BankTransfer,
         name: None,
         due_at: None,
-        voucher_url: None,
+        slip_url: None,
         code: None,
         without_places: false,
     };

@@ -38,8 +38,8 @@ impl Order {
         let was_told = self.payments[place].later.is_some();
         self.note_pending(place, report);
         let payment = &self.payments[place];
-        let is_voucher = payment.later.as_ref().is_some_and(|later| later.kind == MethodKind::Cash);
-        match payment.pay_by().filter(|_| is_voucher && !was_told) {
+        let is_slip = payment.later.as_ref().is_some_and(|later| later.kind == MethodKind::Cash);
+        match payment.pay_by().filter(|_| is_slip && !was_told) {
             Some(until) if self.status_at(now) == OrderStatus::AwaitingPayment && now < until => {
                 tell(OrderNews::PaymentPending { payment: number(place), until })
             }
@@ -61,13 +61,13 @@ impl Order {
     }
 
     /// Applies a payment that would come later, when the order's time is over and its places are gone.
-    pub(super) fn voucher_without_places(&mut self, report: Report<'_>, now: Timestamp) -> Change {
+    pub(super) fn slip_without_places(&mut self, report: Report<'_>, now: Timestamp) -> Change {
         let place = self.place_of(report, now);
         self.note_pending(place, report.is);
         if let Some(later) = &mut self.0.payments[place].later {
             later.without_places = true;
         }
-        tell(OrderNews::VoucherWithoutPlaces { payment: number(place) })
+        tell(OrderNews::SlipWithoutPlaces { payment: number(place) })
     }
 
     fn note_pending(&mut self, place: usize, report: &PaymentReport) {
@@ -89,7 +89,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn voucher(id: &str, hours: u32) -> PaymentReport {
+    fn slip(id: &str, hours: u32) -> PaymentReport {
         let amount = Money::new(100, Currency::CLP);
         let report = PaymentReport::new(id.to_owned(), String::new(), PaymentStatus::Pending, amount);
         let due = Some(Due { by: Some(now() + hours * HOUR), ..Due::default() });
@@ -129,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn a_voucher_keeps_the_order_its_places_in_one_write() {
-        let (before, report) = (offered(), voucher("p", 5));
+    fn a_slip_keeps_the_order_its_places_in_one_write() {
+        let (before, report) = (offered(), slip("p", 5));
         let (order, change) = kept(&before, &report);
         assert_eq!(order.expires_at, now() + 5 * HOUR + crate::cash::CREDITED_WITHIN);
         assert_eq!(order.page_end(&order.payments[0]), before.expires_at, "its page has ended all the same");
@@ -146,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn of_two_vouchers_of_an_order_the_later_one_counts() {
-        let (first, second) = (voucher("p", 5), voucher("q", 9));
+    fn of_two_slips_of_an_order_the_later_one_counts() {
+        let (first, second) = (slip("p", 5), slip("q", 9));
         for order in [[&first, &second], [&second, &first]] {
             let mut kept_order = offered();
             for report in order {
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn long_claims_are_only_made_on_places_that_the_order_names() {
-        let (order, report) = (offered(), voucher("p", 5));
+        let (order, report) = (offered(), slip("p", 5));
         let moved = Secured::All(vec![row(2)]);
         let input = Input::Extended(heard(&report), &moved, now() + 5 * HOUR);
         let (moved, change) = saved(order.next(input, now()));
@@ -175,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn a_voucher_whose_places_are_gone_is_told_once_and_closed() {
-        let (order, report) = (offered(), voucher("p", 5));
+    fn a_slip_whose_places_are_gone_is_told_once_and_closed() {
+        let (order, report) = (offered(), slip("p", 5));
         let late = order.expires_at;
         let gone = Secured::Gone(Vec::new());
         let (order, change) = saved(order.next(Input::Extended(heard(&report), &gone, late + HOUR), late));
-        assert_eq!(change, tell(OrderNews::VoucherWithoutPlaces { payment: 0 }));
+        assert_eq!(change, tell(OrderNews::SlipWithoutPlaces { payment: 0 }));
         assert_eq!((order.expires_at, &order.holdings), (late, &vec![row(1)]));
         assert_eq!(order.next(Input::Reported(heard(&report)), late), Step::Close(0));
         // Money that comes all the same buys the tickets if the places are free again.
@@ -191,17 +191,17 @@ mod tests {
     }
 
     #[test]
-    fn whoever_finds_a_voucher_of_an_ended_order_returns_its_places() {
+    fn whoever_finds_a_slip_of_an_ended_order_returns_its_places() {
         for status in [OrderStatus::Released, OrderStatus::RefundDue, OrderStatus::Paid] {
             let order = offered().with(|order| {
                 order.status = status;
                 order.payments[0].state = PaymentState::Processing;
                 order.payments[0].payment_id = Some("p".to_owned());
             });
-            let known = kept_later(&order, &voucher("p", 5));
-            assert_eq!(known.next(Input::Reported(heard(&voucher("p", 5))), now()), Step::Release);
+            let known = kept_later(&order, &slip("p", 5));
+            assert_eq!(known.next(Input::Reported(heard(&slip("p", 5))), now()), Step::Release);
             let unable = known.with(|order| order.payments[0].may_extend_to = None);
-            assert_eq!(unable.next(Input::Reported(heard(&voucher("p", 5))), now()), Step::Nothing);
+            assert_eq!(unable.next(Input::Reported(heard(&slip("p", 5))), now()), Step::Nothing);
         }
     }
 
@@ -211,9 +211,9 @@ mod tests {
     }
 
     #[test]
-    fn a_voucher_that_ends_before_its_hold_is_told_too() {
+    fn a_slip_that_ends_before_its_hold_is_told_too() {
         let order = offered().with(|order| order.expires_at = now() + 9 * HOUR);
-        let report = voucher("p", 5);
+        let report = slip("p", 5);
         let (order, change) = saved(order.next(Input::Reported(heard(&report)), now()));
         assert_eq!(change, tell(OrderNews::PaymentPending { payment: 0, until: now() + 5 * HOUR }));
         assert_eq!(order.next(Input::Reported(heard(&report)), now()), Step::Nothing);
@@ -225,7 +225,7 @@ mod tests {
         let later = order.payments[0].later.as_ref().expect("known");
         assert_eq!((later.due_at, later.code.as_deref()), (Some(now() + 5 * HOUR), Some("4711")));
         // Another amount than was asked for keeps no places.
-        let cheaper = PaymentReport { amount: Money::new(1, Currency::CLP), ..voucher("p", 20) };
+        let cheaper = PaymentReport { amount: Money::new(1, Currency::CLP), ..slip("p", 20) };
         assert!(!matches!(order.next(Input::Reported(heard(&cheaper)), now()), Step::Extend(_)));
     }
 }

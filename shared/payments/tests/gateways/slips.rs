@@ -29,11 +29,11 @@ async fn at_mercado_pago(changes: Value) -> PaymentReport {
 }
 
 #[tokio::test]
-async fn vouchers_of_mercado_pago_have_their_own_end_and_address() {
+async fn slips_of_mercado_pago_have_their_own_end_and_address() {
     let (by, url) = ("2026-11-21T10:00:00.000-05:00", "https://www.mercadopago.com.co/payments/1/ticket?a=1");
     let details = json!({ "external_resource_url": url });
     let full = json!({ "date_of_expiration": by, "transaction_details": details });
-    let due = Due { by: Some(time(by)), voucher_url: Some(url.to_owned()), code: None };
+    let due = Due { by: Some(time(by)), slip_url: Some(url.to_owned()), code: None };
     assert_eq!(
         told(&at_mercado_pago(full.clone()).await),
         (Some(MethodKind::Cash), Some("efecty"), Some(due))
@@ -136,7 +136,7 @@ async fn wompi_tells_no_due_time_and_perhaps_the_numbers() {
     assert_eq!(told(&at_wompi(collect, json!({})).await), (kind.0, kind.1, None));
     assert_eq!(told(&at_wompi(collect, Value::Null).await), (kind.0, kind.1, None));
     let page = "https://bank.example/pse?a=1";
-    let due = Due { voucher_url: Some(page.to_owned()), ..Due::default() };
+    let due = Due { slip_url: Some(page.to_owned()), ..Due::default() };
     let pse = at_wompi("PSE", json!({ "async_payment_url": page })).await;
     assert_eq!(told(&pse), (Some(MethodKind::BankTransfer), Some("pse"), Some(due)));
     assert_eq!(told(&at_wompi("PSE", json!({ "async_payment_url": null })).await).2, None);
@@ -162,18 +162,18 @@ async fn at_payu(transaction: Value, response: Value) -> PaymentReport {
 }
 
 #[tokio::test]
-async fn payu_may_tell_of_a_voucher_in_two_places_or_nowhere() {
-    let voucher = json!({
+async fn payu_may_tell_of_a_slip_in_two_places_or_nowhere() {
+    let slip = json!({
         "EXPIRATION_DATE": 1_795_086_400_000_i64, "REFERENCE": 4711,
         "URL_PAYMENT_RECEIPT_HTML": "https://gateway.payulatam.com/ppp-web-gateway/voucher.zul?vid=1",
     });
     let due = Due {
         by: Timestamp::from_second(1_795_086_400).ok(),
-        voucher_url: Some("https://gateway.payulatam.com/ppp-web-gateway/voucher.zul?vid=1".to_owned()),
+        slip_url: Some("https://gateway.payulatam.com/ppp-web-gateway/voucher.zul?vid=1".to_owned()),
         code: Some("4711".to_owned()),
     };
     let kind = (Some(MethodKind::Cash), Some("efecty"));
-    for [transaction, response] in [[voucher.clone(), Value::Null], [Value::Null, voucher]] {
+    for [transaction, response] in [[slip.clone(), Value::Null], [Value::Null, slip]] {
         let report = at_payu(transaction, response).await;
         assert_eq!(
             (report.status, told(&report)),
@@ -186,7 +186,7 @@ async fn payu_may_tell_of_a_voucher_in_two_places_or_nowhere() {
 }
 
 #[tokio::test]
-async fn the_form_to_payu_has_the_end_of_its_vouchers() {
+async fn the_form_to_payu_has_the_end_of_its_slips() {
     let gateway = payu::gateway("https://api.payulatam.com");
     let mut payment = payment(2_000_000, Currency::COP);
     let end = async |payment| match gateway.checkout(&payment).await.expect("made").step {

@@ -1,11 +1,11 @@
-//! What PayU may tell of a voucher.
+//! What PayU may tell of a slip.
 
 use domain::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::Due;
-use crate::methods::voucher_code;
+use crate::methods::slip_code;
 use crate::untrusted::page_address;
 
 /// `extraParameters` of a transaction or of its answer. Neither is documented for the questions that
@@ -14,7 +14,7 @@ use crate::untrusted::page_address;
 pub(super) struct Extra(Due);
 
 impl Extra {
-    /// What it tells of the voucher; `None` if nothing.
+    /// What it tells of the slip; `None` if nothing.
     pub(super) fn due(&self) -> Option<Due> {
         (self.0 != Due::default()).then(|| self.0.clone())
     }
@@ -30,8 +30,8 @@ impl<'de> Deserialize<'de> for Extra {
         };
         Ok(Self(Due {
             by: text("EXPIRATION_DATE").as_deref().and_then(moment),
-            voucher_url: text("URL_PAYMENT_RECEIPT_HTML").and_then(|url| page_address(&url).ok()),
-            code: text("REFERENCE").as_deref().and_then(voucher_code),
+            slip_url: text("URL_PAYMENT_RECEIPT_HTML").and_then(|url| page_address(&url).ok()),
+            code: text("REFERENCE").as_deref().and_then(slip_code),
         }))
     }
 }
@@ -54,14 +54,14 @@ mod tests {
     }
 
     #[test]
-    fn vouchers_are_read_in_any_form_or_not_at_all() {
+    fn slips_are_read_in_any_form_or_not_at_all() {
         let due = read(
             r#"{"EXPIRATION_DATE": 1795000000000, "REFERENCE": 4711, "URL_PAYMENT_RECEIPT_HTML": "https://g.example/v"}"#,
         )
-        .expect("a voucher");
+        .expect("a slip");
         assert_eq!(due.by.map(Timestamp::as_second), Some(1_795_000_000));
         assert_eq!(due.code.as_deref(), Some("4711"));
-        assert_eq!(due.voucher_url.as_deref(), Some("https://g.example/v"));
+        assert_eq!(due.slip_url.as_deref(), Some("https://g.example/v"));
         let due = read(r#"{"EXPIRATION_DATE": "2026-11-20T10:15:00-05:00"}"#).expect("a time");
         assert_eq!(due.by.map(Timestamp::as_second), Some(1_795_187_700));
         for nothing in [

@@ -1,5 +1,5 @@
 //! Storms of buyers who pay in cash: early, late, twice, never, or after they cancelled. In the end the
-//! money and the places agree, and every place of a dead voucher is for sale.
+//! money and the places agree, and every place of a dead slip is for sale.
 //!
 //! `TAQUILLA_CHAOS_ORDERS` sets how many orders each gateway has.
 
@@ -20,8 +20,8 @@ use super::storm::{BUYERS, SEED, Storm, faults};
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Buyer {
-    /// Gets a voucher, or pays in another way, as buyers do.
-    async fn try_a_voucher(&mut self) {
+    /// Gets a slip, or pays in another way, as buyers do.
+    async fn try_a_slip(&mut self) {
         let Some(held) = self.caller.hold_some(&self.shows, self.rows).await else { return };
         let id = held["id"].as_str().expect("an id").to_owned();
         let Some(page) = self.go_to_pay(&id).await else { return };
@@ -50,7 +50,7 @@ impl Buyer {
             }
             // Never.
             70..82 => self.act(&page, Action::Begin(Method::Cash)),
-            // Twice: a voucher, and a card in another window of the page.
+            // Twice: a slip, and a card in another window of the page.
             82..90 => {
                 let at = within(&mut self.caller.rng, 0..20);
                 self.act(&page, cash(at));
@@ -79,9 +79,9 @@ impl Storm {
             tokio::spawn(async move {
                 let mut buyer = Buyer { caller, shows, rows, gateway, cash: true };
                 while next.fetch_add(1, Ordering::Relaxed) < orders {
-                    // Tokens and cards' holds expire on the way, and one buyer's vouchers become old.
+                    // Tokens and cards' holds expire on the way, and one buyer's slips become old.
                     buyer.caller.app.clock.advance(Duration::from_secs(3));
-                    buyer.try_a_voucher().await;
+                    buyer.try_a_slip().await;
                 }
             })
         });
@@ -90,8 +90,8 @@ impl Storm {
         }
     }
 
-    /// Vouchers that nobody has paid by now are never paid, though some gateways would take it.
-    fn let_vouchers_die(&self) {
+    /// Slips that nobody has paid by now are never paid, though some gateways would take it.
+    fn let_slips_die(&self) {
         let gateway = self.simulator();
         for purchase in gateway.purchases().expect("the gateway's ledger") {
             for attempt in purchase.attempts.iter().filter(|attempt| attempt.status == Status::Pending) {
@@ -119,7 +119,7 @@ async fn storm(gateway: GatewayName, country: Country) {
         world.app.clock.advance(HOUR);
         world.app.idle().await;
     }
-    world.let_vouchers_die();
+    world.let_slips_die();
     eprintln!("{gateway}, cash: refused: {:?}", world.refused.lock().expect("not poisoned"));
     world.settle_down().await;
     let books = Books::of(&world).await;
@@ -136,16 +136,16 @@ async fn storm(gateway: GatewayName, country: Country) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn vouchers_of_mercado_pago_have_their_places_or_their_money_back() {
+async fn slips_of_mercado_pago_have_their_places_or_their_money_back() {
     storm(GatewayName::MercadoPago, Country::CHILE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn vouchers_of_wompi_have_their_places_or_their_money_back() {
+async fn slips_of_wompi_have_their_places_or_their_money_back() {
     storm(GatewayName::Wompi, Country::COLOMBIA).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn vouchers_of_payu_have_their_places_or_their_money_back() {
+async fn slips_of_payu_have_their_places_or_their_money_back() {
     storm(GatewayName::Payu, Country::COLOMBIA).await;
 }

@@ -1,4 +1,4 @@
-//! Vouchers that keep places, against whoever else wants or ends them.
+//! Slips that keep places, against whoever else wants or ends them.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Fixture {
         self.app.simulator(self.gateway).act(page, action).expect("possible");
     }
 
-    /// The buyer comes back from a page of the sandbox, which does not tell of vouchers: reading the
+    /// The buyer comes back from a page of the sandbox, which does not tell of slips: reading the
     /// order twice has the settler ask.
     async fn come_back(&self, purchase: &Value) {
         let path = format!("/api/v1/purchases/{}", purchase["id"].as_str().expect("an id"));
@@ -81,7 +81,7 @@ fn time(value: &Value) -> Timestamp {
     value.as_str().and_then(|text| text.parse().ok()).expect("a time")
 }
 
-/// Ana's money comes the second after her voucher's time is over, at the same moment as Beto reserves
+/// Ana's money comes the second after her slip's time is over, at the same moment as Beto reserves
 /// the same four places: both have found them free. Returns how many places were given away, and what
 /// is wrong with Ana's money.
 async fn the_due_second(rates: FaultRates) -> (u64, Vec<String>) {
@@ -133,7 +133,7 @@ async fn without_the_guard_places_are_sold_twice_at_the_due_second() {
     assert_eq!(the_due_second(unguarded("E#")).await.0, 8, "the race test would not notice a race");
 }
 
-/// Ana cancels while a worker keeps her places for a voucher: it stands before a write at `spot`.
+/// Ana cancels while a worker keeps her places for a slip: it stands before a write at `spot`.
 /// Returns what is wrong then.
 async fn cancelled_meanwhile(spot: &str, rates: FaultRates) -> Vec<String> {
     let house = Fixture::open(GatewayName::Sandbox).await;
@@ -174,7 +174,7 @@ async fn without_the_guard_a_cancelled_reservation_keeps_its_places() {
 }
 
 impl Fixture {
-    /// Has somebody else look at pages of the gateway until the next one is one whose vouchers do not end
+    /// Has somebody else look at pages of the gateway until the next one is one whose slips do not end
     /// with it: of Mercado Pago's that is every second one.
     async fn skip_pages(&self) {
         loop {
@@ -184,13 +184,13 @@ impl Fixture {
             let details = self.app.simulator(self.gateway).purchase(&page).expect("a purchase").details;
             let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
             self.app.delete(path).token(&self.beto.token).ok().await;
-            if !details.contains_key("voucher_end") {
+            if !details.contains_key("slip_end") {
                 return;
             }
         }
     }
 
-    /// A purchase with two pages on which Ana may get a voucher; that of the second is good longer.
+    /// A purchase with two pages on which Ana may get a slip; that of the second is good longer.
     async fn two_pages(&self) -> (Value, [String; 2]) {
         self.skip_pages().await;
         let (purchase, first) = self.begin(2).await;
@@ -206,7 +206,7 @@ impl Fixture {
         (purchase, [first, second])
     }
 
-    /// Waits until both payments of the order are seen as vouchers, without those that stand still.
+    /// Waits until both payments of the order are seen as slips, without those that stand still.
     async fn both_noted(&self, purchase: &Value) {
         for _ in 0..200 {
             let order = self.order(purchase).await;
@@ -216,17 +216,16 @@ impl Fixture {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("the vouchers were not noted");
+        panic!("the slips were not noted");
     }
 
-    /// What is wrong with the order of two vouchers: both are noted, the later one counts, and the
+    /// What is wrong with the order of two slips: both are noted, the later one counts, and the
     /// places are kept as long as the order says.
     async fn wrong(&self, purchase: &Value) -> Vec<String> {
         let order = self.order(purchase).await;
         let payments = order["payments"].as_array().expect("payments");
         let lost = payments.iter().filter(|payment| payment["status"] != "processing");
-        let mut wrong: Vec<String> =
-            lost.map(|payment| format!("a voucher is {}", payment["status"])).collect();
+        let mut wrong: Vec<String> = lost.map(|payment| format!("a slip is {}", payment["status"])).collect();
         let due = payments.iter().filter(|payment| payment["due_at"].is_string());
         let latest = due.map(|payment| time(&payment["due_at"])).max();
         let end = time(&order["expires_at"]);
@@ -245,14 +244,14 @@ impl Fixture {
     }
 }
 
-/// Ana gets two vouchers for one order. A worker that has heard of the first one stands before its write
+/// Ana gets two slips for one order. A worker that has heard of the first one stands before its write
 /// at `spot` until others have noted both. Returns what is wrong with the order then.
-async fn two_vouchers(spot: &str, rates: FaultRates) -> Vec<String> {
+async fn two_slips(spot: &str, rates: FaultRates) -> Vec<String> {
     let house = Fixture::open(GatewayName::MercadoPago).await;
     let (purchase, [first, second]) = house.two_pages().await;
     house.app.chaos.set(rates);
     let halt = house.app.chaos.halt(Spot::at(spot).by("settler"));
-    // Mercado Pago tells of each voucher twice.
+    // Mercado Pago tells of each slip twice.
     house.act(&first, Action::Begin(Method::Cash));
     halt.reached().await;
     house.act(&second, Action::Begin(Method::Cash));
@@ -264,22 +263,22 @@ async fn two_vouchers(spot: &str, rates: FaultRates) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_vouchers_the_later_one_keeps_the_places_whoever_comes_last() {
-    assert_eq!(two_vouchers("U#", FaultRates::default()).await, Vec::<String>::new());
+async fn of_two_slips_the_later_one_keeps_the_places_whoever_comes_last() {
+    assert_eq!(two_slips("U#", FaultRates::default()).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_guard_one_of_two_vouchers_is_lost() {
-    assert!(!two_vouchers("U#", unguarded("U#")).await.is_empty(), "the race test would not notice a race");
+async fn without_the_guard_one_of_two_slips_is_lost() {
+    assert!(!two_slips("U#", unguarded("U#")).await.is_empty(), "the race test would not notice a race");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_worker_cuts_no_hold_short() {
-    assert_eq!(two_vouchers("E#", FaultRates::default()).await, Vec::<String>::new());
+    assert_eq!(two_slips("E#", FaultRates::default()).await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_guard_a_stale_worker_cuts_a_hold_short() {
-    let wrong = two_vouchers("E#", unguarded("E#")).await;
+    let wrong = two_slips("E#", unguarded("E#")).await;
     assert!(wrong.contains(&"4 places are left".to_owned()), "no race was noticed: {wrong:?}");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, Country, Organizer, Show, TestApp, TestUser};
 
 const HOUR: Duration = Duration::from_secs(3600);
-/// How long after its due time the money of a voucher may be credited.
+/// How long after its due time the money of a slip may be credited.
 const CREDITED: Duration = Duration::from_secs(150 * 60);
 /// Longer than the functions cache an organiser's rules.
 const A_WHILE: Duration = Duration::from_secs(6);
@@ -67,14 +67,14 @@ impl Fixture {
         self.app.get(path).token(&ana.token).ok().await
     }
 
-    /// A reservation with a page on which its buyer may get a voucher. Of every second preference of
-    /// Mercado Pago, vouchers end with the page; `ends_early` says which one it is.
+    /// A reservation with a page on which its buyer may get a slip. Of every second preference of
+    /// Mercado Pago, slips end with the page; `ends_early` says which one it is.
     async fn begin(&self, ends_early: bool) -> (Value, String) {
         loop {
             let purchase = self.pay(&self.reserve().await, json!({})).await.ok();
             let page = self.page(&purchase).await;
             let details = self.app.simulator(self.gateway).purchase(&page).expect("a purchase").details;
-            if self.gateway != GatewayName::MercadoPago || details.contains_key("voucher_end") != ends_early {
+            if self.gateway != GatewayName::MercadoPago || details.contains_key("slip_end") != ends_early {
                 return (purchase, page);
             }
             let path = format!("/api/v1/reservations/{}", purchase["id"].as_str().expect("an id"));
@@ -82,9 +82,9 @@ impl Fixture {
         }
     }
 
-    /// A reservation whose buyer got a voucher on the gateway's page, with the page's id. Who comes
+    /// A reservation whose buyer got a slip on the gateway's page, with the page's id. Who comes
     /// back from there reads the order, which has gateways asked that do not tell by themselves.
-    async fn voucher(&self, ends_early: bool) -> (Value, String) {
+    async fn slip(&self, ends_early: bool) -> (Value, String) {
         let (purchase, page) = self.begin(ends_early).await;
         self.act(&page, Action::Begin(Method::Cash));
         (self.come_back(&purchase).await, page)
@@ -141,7 +141,7 @@ fn kinds(item: &Value) -> Vec<&str> {
 async fn paid_the_next_morning(gateway: GatewayName) {
     let house = Fixture::open(gateway).await;
     let begun = house.app.clock.now();
-    let (order, page) = house.voucher(false).await;
+    let (order, page) = house.slip(false).await;
     let payment = &order["payments"][0];
     assert_eq!((&order["status"], &payment["status"]), (&json!("awaiting_payment"), &json!("processing")));
     assert_eq!(payment["payment_method"], "cash", "{order}");
@@ -157,7 +157,7 @@ async fn paid_the_next_morning(gateway: GatewayName) {
     // Long after the hold would have been over, others do not have the places.
     house.app.clock.advance(Duration::from_secs(20 * 60));
     assert_eq!(house.left().await, 8);
-    // Money at the last second of the voucher.
+    // Money at the last second of the slip.
     let now = house.app.clock.now();
     house.app.clock.advance(due.duration_since(now).unsigned_abs() - Duration::from_secs(1));
     house.act(&page, Action::Decide(Method::Cash, Status::Approved));
@@ -175,20 +175,20 @@ async fn paid_the_next_morning(gateway: GatewayName) {
 }
 
 #[tokio::test]
-async fn a_voucher_of_the_sandbox_is_paid_the_next_morning() {
+async fn a_slip_of_the_sandbox_is_paid_the_next_morning() {
     paid_the_next_morning(GatewayName::Sandbox).await;
 }
 
 #[tokio::test]
-async fn a_voucher_of_mercado_pago_is_paid_the_next_morning() {
+async fn a_slip_of_mercado_pago_is_paid_the_next_morning() {
     paid_the_next_morning(GatewayName::MercadoPago).await;
 }
 
-/// It is not documented whether the end of a preference is that of its vouchers, too.
+/// It is not documented whether the end of a preference is that of its slips, too.
 #[tokio::test]
-async fn a_voucher_of_mercado_pago_that_ends_with_its_page_keeps_the_places_no_longer() {
+async fn a_slip_of_mercado_pago_that_ends_with_its_page_keeps_the_places_no_longer() {
     let house = Fixture::open(GatewayName::MercadoPago).await;
-    let (order, _) = house.voucher(true).await;
+    let (order, _) = house.slip(true).await;
     let due = time(&order["payments"][0]["due_at"]);
     assert!(due < house.app.clock.now() + Duration::from_secs(600), "{order}");
     assert_eq!(time(&order["expires_at"]), due + CREDITED, "{order}");
@@ -200,19 +200,19 @@ async fn a_voucher_of_mercado_pago_that_ends_with_its_page_keeps_the_places_no_l
 }
 
 #[tokio::test]
-async fn a_voucher_of_wompi_is_paid_the_next_morning() {
+async fn a_slip_of_wompi_is_paid_the_next_morning() {
     paid_the_next_morning(GatewayName::Wompi).await;
 }
 
 #[tokio::test]
-async fn a_voucher_of_payu_is_paid_the_next_morning() {
+async fn a_slip_of_payu_is_paid_the_next_morning() {
     paid_the_next_morning(GatewayName::Payu).await;
 }
 
 #[tokio::test]
-async fn places_of_a_voucher_that_nobody_pays_are_for_sale_again() {
+async fn places_of_a_slip_that_nobody_pays_are_for_sale_again() {
     let house = Fixture::open(GatewayName::Sandbox).await;
-    let (order, _) = house.voucher(false).await;
+    let (order, _) = house.slip(false).await;
     house.app.clock.advance(24 * HOUR);
     house.app.idle().await;
     assert_eq!(house.left().await, 8, "the money may be on its way");
@@ -225,9 +225,9 @@ async fn places_of_a_voucher_that_nobody_pays_are_for_sale_again() {
 }
 
 #[tokio::test]
-async fn a_buyer_with_a_voucher_may_cancel_or_pay_by_card() {
+async fn a_buyer_with_a_slip_may_cancel_or_pay_by_card() {
     let house = Fixture::open(GatewayName::MercadoPago).await;
-    let (order, page) = house.voucher(false).await;
+    let (order, page) = house.slip(false).await;
     let path = format!("/api/v1/reservations/{}", order["id"].as_str().expect("an id"));
     let cancelled = house.app.delete(path).token(&house.ana.token).ok().await;
     assert_eq!(
@@ -237,15 +237,15 @@ async fn a_buyer_with_a_voucher_may_cancel_or_pay_by_card() {
     house.app.idle().await;
     assert_eq!(house.left().await, 10);
     house.app.simulator(house.gateway).approve(&page).expect_err("closed");
-    // A card instead: who names the gateway gets another page, and the voucher's money would go back.
-    let (order, voucher) = house.voucher(false).await;
+    // A card instead: who names the gateway gets another page, and the slip's money would go back.
+    let (order, slip) = house.slip(false).await;
     let purchase = house.pay(&order, json!({"gateway": "mercado_pago"})).await.ok();
     let card = house.page(&purchase).await;
-    assert_ne!(card, voucher);
+    assert_ne!(card, slip);
     house.act(&card, Action::Decide(Method::Card, Status::Approved));
     house.app.idle().await;
     assert_eq!(house.order(&order).await["status"], "paid");
-    house.act(&voucher, Action::Decide(Method::Cash, Status::Approved));
+    house.act(&slip, Action::Decide(Method::Cash, Status::Approved));
     house.app.idle().await;
     let order = house.order(&order).await;
     assert_eq!((&order["status"], &order["refunded"]), (&json!("paid"), &order["total"]), "{order}");
@@ -306,10 +306,10 @@ async fn a_transfer_without_a_due_time_keeps_its_places_for_an_hour() {
     house.app.close().await;
 }
 
-/// PayU tells nothing of a voucher by itself. A buyer who does not come back keeps the places,
+/// PayU tells nothing of a slip by itself. A buyer who does not come back keeps the places,
 /// because the order is looked at before its hold ends.
 #[tokio::test]
-async fn a_voucher_of_which_nobody_tells_is_found_before_the_hold_ends() {
+async fn a_slip_of_which_nobody_tells_is_found_before_the_hold_ends() {
     let house = Fixture::open(GatewayName::Payu).await;
     let purchase = house.pay(&house.reserve().await, json!({})).await.ok();
     let page = house.page(&purchase).await;
@@ -327,7 +327,7 @@ async fn a_voucher_of_which_nobody_tells_is_found_before_the_hold_ends() {
     house.app.close().await;
 }
 
-/// Ana's voucher is not told of before her hold is over and Beto has bought all places.
+/// Ana's slip is not told of before her hold is over and Beto has bought all places.
 async fn without_places() -> (Fixture, Value, String) {
     let house = Fixture::open(GatewayName::MercadoPago).await;
     house.app.connect(&house.organizer, GatewayName::Wompi, 1).await;
@@ -362,7 +362,7 @@ async fn without_places() -> (Fixture, Value, String) {
 }
 
 #[tokio::test]
-async fn a_buyer_whose_voucher_has_no_places_is_told_not_to_pay() {
+async fn a_buyer_whose_slip_has_no_places_is_told_not_to_pay() {
     let (house, order, page) = without_places().await;
     let payment = &order["payments"][0];
     assert_eq!((&order["status"], &payment["without_places"]), (&json!("released"), &json!(true)), "{order}");
