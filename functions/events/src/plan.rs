@@ -7,13 +7,14 @@ use domain::error::Fields;
 use domain::event::AreaKind;
 use domain::plan::pretix::{PretixPlan, read_pretix, write_pretix};
 use domain::plan::{PinnedPlan, Plan, View, categories, changes};
-use domain::{Error, FieldError, PlanId, Result, Timestamp, UserId};
+use domain::{Error, PlanId, Result, Timestamp, UserId};
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{PlanVersion, StoredEvent};
-use web::{Answer, EventPath, Json, Organizer, Page, Paging, Path, Query, Refuses, Shared, Viewer};
+use web::{
+    Answer, EventPath, Json, Organizer, Page, Paging, Path, Query, Refuses, Shared, Viewer, read_part,
+};
 
 use crate::State;
 use crate::warnings::{EventWarning, unsold_categories};
@@ -106,6 +107,11 @@ struct ExportQuery {
     /// The version; the latest if missing. 0 is the plan that is drawn from the areas.
     version: Option<u32>,
 }
+
+/// A plan in the form of another system.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(transparent)]
+struct ForeignPlan(serde_json::Map<String, Value>);
 
 /// A version of an event's seating plan.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -247,13 +253,13 @@ async fn import(
     Json(document): Json<Map<String, Value>>,
 ) -> Answer<Json<ImportedPlan>> {
     state.sheet(organizer.tenant, path.id).await?;
-    let pretix: PretixPlan = parsed(Value::Object(document), "")?;
+    let pretix: PretixPlan = read_part(Value::Object(document), "")?;
     let mut fields = Fields::new();
     let plan = read_pretix(pretix, renumber.unwrap_or(false), &mut fields);
     fields.finish()?;
     // As a request that saves it would be read, so that its texts are checked.
     let written = serde_json::to_value(plan).map_err(Error::internal)?;
-    let plan: Plan = parsed(written, "/plan")?;
+    let plan: Plan = read_part(written, "/plan")?;
     plan.check("/plan", &mut fields);
     let faults = fields.finish().err().map(|error| error.field_errors().to_vec());
     match faults {
@@ -268,14 +274,18 @@ async fn export(
     viewer: Viewer,
     Path(path): Path<EventPath>,
     Query(ExportQuery { format: Format::Pretix, version }): Query<ExportQuery>,
-) -> Answer<Json<Value>> {
+) -> Answer<Json<ForeignPlan>> {
     let sheet = state.sheet(viewer.tenant, path.id).await?;
     let version = match version {
         Some(version) => version,
         None => state.latest_plan(&sheet).await?,
     };
     let plan = state.plan_at(&sheet, version).await?;
-    Ok(Json(serde_json::to_value(write_pretix(&plan)).map_err(Error::internal)?))
+    match serde_json::to_value(write_pretix(&plan)) {
+        Ok(Value::Object(plan)) => Ok(Json(ForeignPlan(plan))),
+        Ok(_) => Err(Error::internal("a plan that is no object").into()),
+        Err(error) => Err(Error::internal(error).into()),
+    }
 }
 
 /// The plan of which the event has versions.
@@ -285,26 +295,6 @@ pub(crate) fn plan_id(sheet: &StoredEvent) -> PlanId {
 
 pub(crate) fn plan_not_found() -> Error {
     Error::not_found("plan_not_found", "The plan has no such version.")
-}
-
-/// Reads a value, with the place of the first fault.
-fn parsed<T: DeserializeOwned>(value: Value, base: &str) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
-        use serde_path_to_error::Segment;
-        let mut pointer = base.to_owned();
-        for segment in error.path() {
-            match segment {
-                Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-                Segment::Map { key } => {
-                    pointer.push('/');
-                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-                }
-                Segment::Enum { .. } | Segment::Unknown => {}
-            }
-        }
-        let detail = format!("{}.", error.inner().to_string().trim_end_matches('.'));
-        Error::refused_fields(vec![FieldError::new(pointer, detail)])
-    })
 }
 
 /// Notes views whose picture is none of the event's.

@@ -10,7 +10,8 @@ use domain::plan::{Length, PinnedPlan, Plan, PlanSeat, SeatKind, View, categorie
 use domain::seat::{SeatLabel, SeatState, normal_row};
 use domain::{AreaId, Error, EventId, OrderId, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use store::{RowKey, RowState, SeatClaim, StoredEvent};
 use web::{Answer, Json, Organizer, Page, Paging, Path, Query, Refuses, Shared, Viewer, nullable};
 
@@ -66,8 +67,14 @@ struct UnitFilter {
     /// Only seats in this state.
     status: Option<SeatState>,
     /// Only seats of this row.
+    #[serde(default, deserialize_with = "row_name")]
     #[schemars(regex(pattern = ROW_PATTERN))]
     row: Option<String>,
+}
+
+fn row_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    normal_row(&text).map(Some).ok_or_else(|| D::Error::custom("expected the name of a row, such as A or 12"))
 }
 
 /// A seat of an area.
@@ -153,14 +160,13 @@ async fn list(
             return Err(Error::refused_field("#cursor", detail).into());
         }
     };
-    let row = filter.row.as_deref().map(|row| normal_row(row).unwrap_or_default());
     let plan = state.store.published_plan(&sheet).await?;
     let drawing = Drawing::new(&sheet, &plan, &area);
     let rows = state.store.area_rows(&area, state.clock.now()).await?;
     let is_wanted = |(number, label, status): &(u32, SeatLabel, SeatState)| {
         *number > after
             && filter.status.is_none_or(|wanted| wanted == *status)
-            && row.as_deref().is_none_or(|row| row == label.row())
+            && filter.row.as_deref().is_none_or(|row| row == label.row())
     };
     let mut wanted = units(&area, &rows).into_iter().filter(is_wanted);
     let page: Vec<_> = wanted.by_ref().take(usize::from(paging.limit)).collect();

@@ -210,7 +210,6 @@ struct PaymentView {
     /// The number to say at the counter.
     slip_code: Option<String>,
     /// True if the places were gone when the gateway told of the slip: it is better not paid.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     without_places: bool,
     /// The progress of the refund; absent if nothing goes back.
     refund: Option<RefundView>,

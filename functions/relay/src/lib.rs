@@ -126,11 +126,21 @@ async fn send_later(queue: &Queue<PaymentMessage>, placed: IndexedMessages<Payme
 /// Writes audit records; returns the index of the first record that failed.
 async fn store_audit_records(store: &Store, placed: IndexedMessages<AuditRecord>) -> Option<usize> {
     let kept = placed.into_iter().map(|(place, record)| async move {
-        let error = store.put_audit(&record).await.err()?;
+        let error = store_audit_record(store, record.clone()).await.err()?;
         tracing::error!(record = %record.id, %error, "an audit record could not be kept");
         Some(place)
     });
     first_failed(kept).await
+}
+
+/// Writes an audit record, with its author's address if the author still has an account.
+async fn store_audit_record(store: &Store, mut record: AuditRecord) -> Result<(), store::Failure> {
+    if record.note.by_email.is_empty()
+        && let Some(author) = store.user(record.note.by).await?.filter(|author| !author.is_forgotten())
+    {
+        record.note.by_email = author.email.to_string();
+    }
+    store.put_audit(&record).await
 }
 
 /// Runs all futures, some concurrently; returns the lowest index that failed.

@@ -16,7 +16,9 @@ pub struct AuditNote {
     pub tenant_id: TenantId,
     /// The user who made the change.
     pub by: UserId,
-    /// The address with which this user was signed in.
+    /// The address with which this user was signed in; empty in notes that items keep, because an
+    /// item outlives its author's account.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by_email: String,
     /// The action, such as `discount_request.approve`.
     pub action: String,

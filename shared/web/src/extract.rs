@@ -113,11 +113,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unread> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         if error.inner().is_data() {
-            let (mut pointer, message) = (pointer(error.path()), message(error.inner()));
-            if let Some(part) = part(&message) {
-                pointer = format!("{pointer}/{part}");
-            }
-            Unread::Field(FieldError { pointer, detail: sentence(&message) })
+            Unread::Field(field_of(&error))
         } else {
             malformed(format!("The body is not valid JSON: {}.", error.inner()))
         }
@@ -125,6 +121,26 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unread> {
     let rest = "The body has more than one JSON value; send just one.";
     json.end().map_err(|_| malformed(rest.to_owned()))?;
     Ok(value)
+}
+
+/// The field at which serde failed, with the reason as a sentence.
+fn field_of(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
+    let (mut pointer, message) = (pointer(error.path()), message(error.inner()));
+    if let Some(part) = part(&message) {
+        pointer = format!("{pointer}/{part}");
+    }
+    FieldError { pointer, detail: sentence(&message) }
+}
+
+/// Reads a part of a body whose form depends on the rest of the request. It is at `base` in the body.
+///
+/// # Errors
+/// `refused_fields` with the first field that does not fit.
+pub fn read_part<T: DeserializeOwned>(part: serde_json::Value, base: &str) -> Result<T, Error> {
+    serde_path_to_error::deserialize(part).map_err(|error| {
+        let FieldError { pointer, detail } = field_of(&error);
+        Error::refused_fields(vec![FieldError::new(format!("{base}{pointer}"), detail)])
+    })
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

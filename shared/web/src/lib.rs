@@ -41,7 +41,7 @@ pub use cache::{Cached, Freshness};
 pub use change::{nullable, yes};
 pub use created::Created;
 pub use domain::error::based_on;
-pub use extract::{Json, MaybeJson, Path, Query};
+pub use extract::{Json, MaybeJson, Path, Query, read_part};
 pub use finish::{describe, finish, guard};
 pub use header::{header_parameter, visible};
 pub use idempotency::IdempotencyKey;

@@ -7,7 +7,7 @@ use cloud::services::Checkpoint;
 use serde_json::Value;
 use testkit::{Answer, Request};
 
-use super::calls::{Call, DataOwner, call};
+use super::calls::{Call, DataOwner, call, in_order};
 use super::document::{Operation, operations};
 use super::judge::Judge;
 use super::world::SampleBoxOffice;
@@ -235,25 +235,13 @@ impl Notes<'_> {
     }
 }
 
-/// A sort key: routes after which others would fail come last.
-fn order(operation: &Operation) -> u8 {
-    match operation.path.as_str() {
-        "/api/v1/auth/me" if operation.method == "DELETE" => 3,
-        "/api/v1/auth/logout" => 2,
-        _ if operation.method == "DELETE" => 1,
-        _ => 0,
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     let world = SampleBoxOffice::open().await;
     let callers = callers(&world);
     let mut notes = Notes { judge: Judge::new(), world: &world, problems: Vec::new(), seen: None };
-    let mut sorted: Vec<&Operation> = operations().iter().collect();
-    sorted.sort_by_key(|operation| order(operation));
     let mut table = Vec::new();
-    for operation in sorted {
+    for operation in in_order() {
         let prepared = call(&world, operation).await;
         world.app.idle().await;
         let dues: Vec<Due> =
@@ -293,15 +281,15 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     DELETE /api/v1/events/{id}/areas/{area}                         401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/events/{id}/images/{image}                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/products/{id}                                    401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
-    DELETE /api/v1/products/{id}/variants/{variant}                 401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    DELETE /api/v1/products/{id}                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    DELETE /api/v1/products/{id}/variants/{variant}                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
     DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes   403        403      404  401        401      401
     DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    DELETE /api/v1/tenant/sites/{host}                              401     401     401  403     403         403       403   yes   404        401      401  401        401      401
+    DELETE /api/v1/tenant/sites/{host}                              401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
     DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
     DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
     DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404   404        404      404  401        401      401
@@ -324,15 +312,15 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/events/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/events/{id}/areas                                   401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/events/{id}/areas/{area}                            401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/areas/{area}/units                      401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
-    GET /api/v1/events/{id}/areas/{area}/units/{seat}               401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
+    GET /api/v1/events/{id}/areas/{area}/units                      401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
+    GET /api/v1/events/{id}/areas/{area}/units/{seat}               401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/events/{id}/fees                                    401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/plan                                    401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
-    GET /api/v1/events/{id}/plan/export                             401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
-    GET /api/v1/events/{id}/plan/versions                           401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
+    GET /api/v1/events/{id}/plan                                    401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
+    GET /api/v1/events/{id}/plan/export                             401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
+    GET /api/v1/events/{id}/plan/versions                           401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/products                                            401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
-    GET /api/v1/products/{id}                                       401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
+    GET /api/v1/products                                            401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
+    GET /api/v1/products/{id}                                       401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
     GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/public/events                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
@@ -347,11 +335,11 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/public/site                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
-    GET /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         yes       yes   yes   404        401      401  401        401      401
+    GET /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
+    GET /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/reservations/{id}/payment-methods                   401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
+    GET /api/v1/reservations/{id}/payment-methods                   401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
     GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
     GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
     GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
@@ -371,7 +359,7 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/sites                                        401     401     401  403     403         403       403   yes   yes        401      401  401        401      401
+    GET /api/v1/tenant/sites                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
@@ -383,17 +371,16 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404   404        404      404  401        401      401
     GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /images/{event}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/events/{id}/areas/{area}/units/{seat}             401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    PATCH /api/v1/events/{id}/areas/{area}/units/{seat}             401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/products/{id}                                     401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
-    PATCH /api/v1/products/{id}/variants/{variant}                  401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    PATCH /api/v1/products/{id}                                     401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    PATCH /api/v1/products/{id}/variants/{variant}                  401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
@@ -429,14 +416,14 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes   403        403      404  401        401      401
     POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/plan/import                            401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
-    POST /api/v1/events/{id}/plan/publish                           401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    POST /api/v1/events/{id}/plan/import                            401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    POST /api/v1/events/{id}/plan/publish                           401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/products                                           401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
-    POST /api/v1/products/{id}/variants                             401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    POST /api/v1/products                                           401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    POST /api/v1/products/{id}/variants                             401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
     POST /api/v1/public/events/{slug}/areas/{area}/best             yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
@@ -458,8 +445,8 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes   403        403      404  401        401      401
     POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    POST /api/v1/tenant/sites                                       401     401     401  403     403         403       403   yes   yes        401      401  401        401      401
-    POST /api/v1/tenant/sites/{host}/verify                         401     401     401  403     403         403       403   yes   404        401      401  401        401      401
+    POST /api/v1/tenant/sites                                       401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
+    POST /api/v1/tenant/sites/{host}/verify                         401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
     POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
     POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
@@ -476,9 +463,9 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404   404        404      404  401        401      401
     PUT /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
     PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
-    PUT /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        yes      404  401        401      401
-    PUT /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         403       yes   yes   404        401      401  401        401      401
+    PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
+    PUT /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
+    PUT /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
     PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
     PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
     PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes   403        403      404  401        401      401

@@ -19,7 +19,7 @@ mod workplaces;
 use serde_json::{Value, json};
 use testkit::{Request, TestUser};
 
-use super::document::Operation;
+use super::document::{Operation, operations};
 use super::world::{SampleBoxOffice, text};
 use crate::flows::checkout::address;
 
@@ -143,6 +143,18 @@ pub(super) fn rightful(world: &SampleBoxOffice, operation: &Operation, whose: Da
         _ if roles.contains(&"user") => world.buyer.token.clone(),
         _ => world.admin.token.clone(),
     })
+}
+
+/// All operations, those after which others would fail at the end.
+pub(super) fn in_order() -> Vec<&'static Operation> {
+    let mut sorted: Vec<&Operation> = operations().iter().collect();
+    sorted.sort_by_key(|operation| match operation.path.as_str() {
+        "/api/v1/auth/me" if operation.method == "DELETE" => 3,
+        "/api/v1/auth/logout" => 2,
+        _ if operation.method == "DELETE" => 1,
+        _ => 0,
+    });
+    sorted
 }
 
 /// Prepares a call of this operation that will succeed.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::calls::{Call, DataOwner, call, rightful};
-use super::document::{Operation, operations};
+use super::calls::{Call, DataOwner, call, in_order, rightful};
+use super::document::Operation;
 use super::world::SampleBoxOffice;
 
 /// Longest word of an example, in bytes. Longer ones are codes and tokens, and are cut.
@@ -20,7 +20,7 @@ async fn every_operation_has_an_example_of_the_shape_that_it_answers_with() {
     let world = SampleBoxOffice::open().await;
     let kept = local::openapi::examples();
     let (mut examples, mut stale) = (Map::new(), Vec::new());
-    for operation in operations() {
+    for operation in in_order() {
         let call = call(&world, operation).await;
         let example = example(&world, operation, call).await;
         let old = kept.get(&operation.route()).filter(|old| shape(old) == shape(&example));

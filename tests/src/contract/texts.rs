@@ -155,8 +155,10 @@ async fn send(
 fn judge(problems: &mut String, operation: &Operation, pointer: &str, text: &str, answer: &Answer) {
     let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
     let pointers = body["errors"].as_array().into_iter().flatten().map(|error| error["pointer"].clone());
-    let is_told =
-        pointers.into_iter().any(|told| told.as_str().is_some_and(|told| pointer.starts_with(told)));
+    let within = format!("{pointer}/a");
+    let is_told = pointers
+        .into_iter()
+        .any(|told| told.as_str().is_some_and(|told| pointer.starts_with(told) || told == within));
     if !(matches!(answer.status, 400 | 422) && is_told) {
         let _ = writeln!(
             problems,

@@ -120,7 +120,6 @@ async fn wrong_types() {
     a list for an object: 400 invalid_fields
         the body: Must be an object with members, not a list.
     a field is missing: 400 invalid_fields
-        /lines: Must have between 1 and 10 items.
         /event_id: This field is required.
     no time: 400 invalid_fields
         /starts_at: Must be a time such as 2026-11-21T20:00:00Z, or a date such as 2026-11-21 if it is one, with four digits for the year.
@@ -183,7 +182,7 @@ async fn one_answer_names_all_errors() {
         /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`.
         /currency: Unknown value `pesos`; the API's description has the values that it can have.
         /event_id: This field is required.
-        /total: Unknown field `total`, expected one of `event_id`, `lines`, `currency`, `promotion_code`, `require_promotion`, `require_stage`.
+        /total: Unknown field `total`, expected one of `event_id`, `lines`, `extras`, `currency`, `promotion_code`, `require_promotion`, `require_stage`.
     a form that was sent too soon: 400 invalid_fields
         /name: Must be a text, not null.
         /starts_at: Must be a text, not a number.
@@ -640,7 +639,7 @@ async fn too_much_and_unknown() {
     a long code: 400 invalid_fields
         /promotion_code: Must have at most 64 characters.
     many lines: 400 invalid_fields
-        /lines: Must have between 1 and 10 lines.
+        /lines: Must have at most 10 lines.
     many seats: 422 refused_fields
         /lines: An order of this event has at most 10 tickets.
     too many seats at once: 422 refused_fields
@@ -654,7 +653,7 @@ async fn too_much_and_unknown() {
     an unknown field within: 400 invalid_fields
         /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`.
     one's own price: 400 invalid_fields
-        /total: Unknown field `total`, expected one of `quote`, `attendees`, `accepts`, `email`, `name`, `phone`, `language`.
+        /total: Unknown field `total`, expected one of `quote`, `attendees`, `accepts`, `email`, `name`, `phone`, `extra_attributes`, `language`.
     one's own role: 400 invalid_fields
         /role: Unknown field `role`, expected one of `email`, `password`, `name`, `phone`, `language`.
     another organiser's id: 400 invalid_fields

@@ -160,7 +160,7 @@ async fn a_quote_says_what_is_wrong_with_its_request() {
     assert!(good["quote"].is_string());
     assert_eq!(good["totals"]["total"], 1000);
     ask(json!({"event_id": draft["id"], "lines": [line]})).refused(404, "event_not_found").await;
-    ask(json!({"event_id": show.id, "lines": []})).refused(400, "invalid_fields").await;
+    ask(json!({"event_id": show.id, "lines": []})).refused(422, "refused_fields").await;
     ask(json!({"event_id": show.id, "lines": [line], "currency": "USD"}))
         .refused(422, "currency_mismatch")
         .await;

@@ -14,9 +14,11 @@ use crate::{Failure, Listing, Result, Store, keys};
 /// The attribute with the note of a change, as JSON text.
 pub(crate) const AUDIT_ATTRIBUTE: &str = "au";
 
-/// The note as an attribute of the item that it is about.
+/// The note as an attribute of the item that it is about: without the author's address, which the
+/// record has.
 pub(crate) fn noted(note: &AuditNote) -> Result<(String, AttributeValue)> {
-    let text = serde_json::to_string(note).map_err(Failure::unreadable)?;
+    let note = AuditNote { by_email: String::new(), ..note.clone() };
+    let text = serde_json::to_string(&note).map_err(Failure::unreadable)?;
     Ok((AUDIT_ATTRIBUTE.to_owned(), string(text)))
 }
 

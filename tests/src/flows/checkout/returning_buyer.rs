@@ -151,6 +151,7 @@ async fn a_payment_is_processing_until_the_bank_decides() {
         house.app.clock.advance(Duration::from_secs(5));
     }
     house.pay(&purchase, None).await.refused(409, "payment_processing");
+    house.app.idle().await;
     // The buyer may pay at another gateway instead; a second payment would be refunded.
     let other = house.pay(&purchase, Some(GatewayName::Payu)).await.ok();
     assert_eq!(other["payments"][1]["gateway"], "payu");
