@@ -136,7 +136,7 @@ async fn store_audit_records(store: &Store, placed: IndexedMessages<AuditRecord>
 /// Writes an audit record, with its author's address if the author still has an account.
 async fn store_audit_record(store: &Store, mut record: AuditRecord) -> Result<(), store::Failure> {
     if record.note.by_email.is_empty()
-        && let Some(author) = store.user(record.note.by).await?.filter(|author| !author.is_forgotten())
+        && let Some(author) = store.user(record.note.by).await?.filter(|author| author.closed_at.is_none())
     {
         record.note.by_email = author.email.to_string();
     }
