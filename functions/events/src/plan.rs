@@ -85,6 +85,7 @@ struct VersionQuery {
 /// The other system whose form a plan has.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "PlanFormat")]
 enum Format {
     /// pretix's `seating-plan.schema.json`.
     Pretix,

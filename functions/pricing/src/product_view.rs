@@ -59,6 +59,8 @@ pub(crate) struct VariantView {
     name: String,
     /// Its properties, such as its size, sorted by name.
     attributes: Vec<Attribute>,
+    /// The currency of its price.
+    currency: Currency,
     /// The price of one unit, without fee.
     price: Amount,
     /// The price as people write it, such as `COP 45.000`.
@@ -123,6 +125,7 @@ impl VariantView {
             attributes: (variant.attributes.into_iter())
                 .map(|(name, value)| Attribute { name, value })
                 .collect(),
+            currency,
             price: Amount::of(variant.price, currency),
             price_formatted: formatted(variant.price, currency),
             stock: variant.stock,

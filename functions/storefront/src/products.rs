@@ -88,7 +88,7 @@ struct PublicVariant {
 
 /// A property of a variant.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "VariantAttribute")]
+#[schemars(rename = "PublicVariantAttribute")]
 struct Attribute {
     /// The property, such as `size`.
     name: String,

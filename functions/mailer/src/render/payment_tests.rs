@@ -759,7 +759,7 @@ fn payment_mails_in_spanish() {
     Paga tu reserva para Los Faroles
 
     Paga COP 25.000 en efectivo con Mercado Pago (efecty).
-    Hasta cuándo: Jueves, 19 de noviembre de 2026, 10:00 h (UTC−5).
+    Hasta cuándo: jueves 19 de noviembre de 2026, 10:00 h (UTC−5).
     Guardamos tus lugares hasta que el dinero se acredite, lo que puede tardar unas
     horas más; entonces te llegan las entradas por correo. Después de esa hora no
     pagues: los lugares vuelven a la venta.
@@ -769,7 +769,7 @@ fn payment_mails_in_spanish() {
 
     Los Faroles
     Los Faroles del Sur
-    Viernes, 20 de noviembre de 2026, 20:30 h
+    viernes 20 de noviembre de 2026, 20:30 h
     Puertas: 19:00 h
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 
@@ -782,11 +782,11 @@ fn payment_mails_in_spanish() {
     Tu banco todavía no confirma el pago de COP 25.000 con
     Mercado Pago (pse). No pagues otra vez: las entradas te llegan por
     correo en cuanto se confirme. Hasta cuándo guardamos tus lugares:
-    Jueves, 19 de noviembre de 2026, 10:00 h (UTC−5).
+    jueves 19 de noviembre de 2026, 10:00 h (UTC−5).
 
     Los Faroles
     Los Faroles del Sur
-    Viernes, 20 de noviembre de 2026, 20:30 h
+    viernes 20 de noviembre de 2026, 20:30 h
     Puertas: 19:00 h
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 
@@ -803,7 +803,7 @@ fn payment_mails_in_spanish() {
 
     Los Faroles
     Los Faroles del Sur
-    Viernes, 20 de noviembre de 2026, 20:30 h
+    viernes 20 de noviembre de 2026, 20:30 h
     Puertas: 19:00 h
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 

@@ -51,6 +51,7 @@ pub enum Sides {
 /// The direction of numbers, seen by who sits there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "NumberingDirection")]
 pub enum Direction {
     /// From the left, with odd numbers on the left.
     LeftToRight,
