@@ -112,7 +112,7 @@ struct ExportQuery {
 /// A plan in the form of another system.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
-struct ForeignPlan(serde_json::Map<String, Value>);
+struct ForeignPlan(Map<String, Value>);
 
 /// A version of an event's seating plan.
 #[derive(Debug, Serialize, JsonSchema)]

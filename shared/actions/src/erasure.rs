@@ -269,7 +269,7 @@ impl Erasures {
             if month >= last {
                 return Ok(());
             }
-            at = at + std::time::Duration::from_secs(28 * 24 * 3600);
+            at += std::time::Duration::from_secs(28 * 24 * 3600);
         }
     }
 

@@ -291,8 +291,7 @@ async fn what_is_not_documented_of_slips_comes_both_ways() {
     let bench = mercado_pago_bench(Wanted::default()).await;
     let page_ends = bench.order("r").expires_at;
     let ends = two_slips(bench).await;
-    let with_page =
-        ends.iter().flatten().filter(|end| **end < page_ends + std::time::Duration::from_secs(60));
+    let with_page = ends.iter().flatten().filter(|end| **end < page_ends + Duration::from_secs(60));
     assert_eq!((ends.iter().flatten().count(), with_page.count()), (2, 1), "{ends:?}");
     let told = two_slips(payu_bench(Wanted::default()).await).await;
     assert_eq!(told.iter().flatten().count(), 1, "{told:?}");

@@ -73,7 +73,7 @@ fn in_steps(label: &str, mut numbers: Vec<u16>) -> Vec<RowLayout> {
                 row.last = number;
             }
             Some(row) if row.first < row.last && number - row.last == u16::from(row.step) => {
-                row.last = number
+                row.last = number;
             }
             _ => rows.push(RowLayout::new(label, number, number)),
         }

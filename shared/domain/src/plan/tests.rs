@@ -162,7 +162,7 @@ fn numbers_stand_as_the_layout_says() {
     assert_eq!(shown((1..=6).collect(), &layout), "1 2 | 3 4 5 6");
     let right = RowsLayout { direction: Direction::RightToLeft, ..layout.clone() };
     assert_eq!(shown((1..=6).collect(), &right), "6 5 4 3 | 2 1");
-    let sides = RowsLayout { sides: Sides::OddEven, aisles_after: vec![0, 4], ..layout.clone() };
+    let sides = RowsLayout { sides: Sides::OddEven, aisles_after: vec![0, 4], ..layout };
     assert_eq!(shown((1..=8).collect(), &sides), "7 5 | 3 1 | 2 4 | 6 8");
     let mirrored = RowsLayout { direction: Direction::RightToLeft, aisles_after: vec![], ..sides };
     assert_eq!(shown((1..=5).collect(), &mirrored), "4 2 1 3 5");
@@ -189,7 +189,7 @@ fn a_run_ends_at_aisles_walls_and_other_categories() {
     };
     let seating = Seating::new(&plan, "Platea", &area);
     assert_eq!(shown(&seating), ["0.0: A-3/1", "0.0: A-1/0 A-2/0", "2.2: A-4/1", "2.4: B-1/2 B-2/2"]);
-    let mut without = area.clone();
+    let mut without = area;
     without.rows[0].gone = vec![1];
     assert_eq!(shown(&Seating::new(&plan, "Platea", &without))[..2], ["0.0: A-3/1", "0.0: A-2/0"]);
 }
@@ -213,12 +213,15 @@ fn layouts() -> impl Strategy<Value = RowsLayout> {
         })
 }
 
+/// A row: its first number, its seats, the step between them, and whether its first seat is gone.
+type Numbers = (u16, u16, u8, bool);
+
 fn areas() -> impl Strategy<Value = Vec<Area>> {
     let row = (1_u16..20, 1_u16..45, 1_u8..=2, any::<bool>());
     let area = (proptest::collection::vec(row, 0..6), layouts());
     proptest::collection::vec(area, 1..4).prop_map(|areas| {
-        let area = |(name, (rows, layout)): (usize, (Vec<(u16, u16, u8, bool)>, RowsLayout))| {
-            let row = |(index, (first, seats, step, gone)): (usize, (u16, u16, u8, bool))| RowLayout {
+        let area = |(name, (rows, layout)): (usize, (Vec<Numbers>, RowsLayout))| {
+            let row = |(index, (first, seats, step, gone)): (usize, Numbers)| RowLayout {
                 step,
                 gone: if gone { vec![first] } else { Vec::new() },
                 ..RowLayout::new(format!("R{index}"), first, first + (seats - 1) * u16::from(step))
@@ -267,7 +270,7 @@ proptest! {
                 prop_assert!(within(point.x, plan.size.width) && within(point.y, plan.size.height), "{point:?}");
             }
         }
-        prop_assert_eq!(unpack(&pack(&plan).expect("packed")).expect("read"), plan.clone());
+        prop_assert_eq!(&unpack(&pack(&plan).expect("packed")).expect("read"), &plan);
         let text = serde_json::to_string(&plan).expect("json");
         prop_assert_eq!(serde_json::from_str::<Plan>(&text).expect("what is answered is taken"), plan);
     }

@@ -248,31 +248,3 @@ fn a_house_sells_out_with_at_most_one_seat_in_a_hundred_stranded() {
         }
     }
 }
-
-/// Prints how long a choice takes in a house of 20,000 seats, for `cargo test --release -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures"]
-fn a_choice_in_a_large_house_is_quick() {
-    let seating = theatre(200, 99, RowsLayout { aisles_after: vec![33, 66], ..RowsLayout::default() });
-    let seats: usize = seating.runs.iter().map(|run| run.seats.len()).sum();
-    let mut random = 1_u64;
-    let states: Vec<RunState<'_>> = seating
-        .runs
-        .iter()
-        .map(|run| {
-            RunState::new(run, |_| {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                random >> 62 != 0
-            })
-        })
-        .collect();
-    for count in [2, 6, 20] {
-        let before = std::time::Instant::now();
-        let choice = choose(&states, seating.focal, &Wanted::together(count), 3);
-        eprintln!(
-            "{seats} seats, {count} wanted: {:?} {}",
-            before.elapsed(),
-            matches!(choice, Choice::Together(_))
-        );
-    }
-}
