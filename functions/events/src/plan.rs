@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{PlanVersion, StoredEvent};
 use web::{
-    Answer, EventPath, Json, Organizer, Page, Paging, Path, Query, Refuses, Shared, Viewer, read_part,
+    Answer, EventPath, Json, Organizer, Page, Paging, Path, Query, Refuses, Shared, Viewer, misplaced_list,
+    read_part,
 };
 
 use crate::State;
@@ -254,7 +255,11 @@ async fn import(
     Json(document): Json<Map<String, Value>>,
 ) -> Answer<Json<ImportedPlan>> {
     state.sheet(organizer.tenant, path.id).await?;
-    let pretix: PretixPlan = read_part(Value::Object(document), "")?;
+    let document = Value::Object(document);
+    if let Some(fault) = misplaced_list::<PretixPlan>(&document) {
+        return Err(Error::refused_fields(vec![fault]).into());
+    }
+    let pretix: PretixPlan = read_part(document, "")?;
     let mut fields = Fields::new();
     let plan = read_pretix(pretix, renumber.unwrap_or(false), &mut fields);
     fields.finish()?;

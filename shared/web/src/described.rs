@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 use crate::Problem;
+use crate::lists::list_for_object;
 use crate::problem::{Part, Wording};
 use crate::query::ANY_QUERY;
 use crate::schema::{Broken, MAX_FOUND, Rule, Schemas, echo, unknown};
@@ -130,15 +131,27 @@ impl Described {
     }
 
     fn body(&self, operation: &Operation, bytes: &[u8]) -> Vec<Broken> {
-        let Some(ReferenceOr::Item(RequestBody { content, .. })) = &operation.request_body else {
-            return Vec::new();
-        };
-        let schema = content.get("application/json").and_then(|media| media.schema.as_ref());
-        match (schema, serde_json::from_slice::<Value>(bytes)) {
-            (Some(schema), Ok(value)) => self.schemas().broken(schema.json_schema.as_value(), &value, ""),
+        match (body_schema(operation), serde_json::from_slice::<Value>(bytes)) {
+            (Some(schema), Ok(value)) => self.schemas().broken(schema, &value, ""),
             _ => Vec::new(),
         }
     }
+
+    /// The pointer to a list in the body of an operation, where an object belongs.
+    pub(crate) fn list_for_object(&self, method: &Method, route: &str, body: &[u8]) -> Option<String> {
+        // Most bodies have no list at all.
+        let schema =
+            body.contains(&b'[').then(|| self.operation(method, route)).flatten().and_then(body_schema)?;
+        let mut json = serde_json::Deserializer::from_slice(body);
+        list_for_object(self.schemas(), schema, &mut json)
+    }
+}
+
+/// The schema of the JSON that an operation takes.
+fn body_schema(operation: &Operation) -> Option<&Value> {
+    let Some(ReferenceOr::Item(RequestBody { content, .. })) = &operation.request_body else { return None };
+    let media = content.get("application/json")?;
+    Some(media.schema.as_ref()?.json_schema.as_value())
 }
 
 fn of_method<'a>(item: &'a PathItem, method: &Method) -> Option<&'a Operation> {

@@ -1,19 +1,23 @@
+use std::sync::Arc;
+
 use aide::generate::GenContext;
 use aide::openapi::{Operation, ReferenceOr, Response as ApiResponse};
 use aide::{OperationInput, OperationOutput};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{BytesRejection, PathRejection};
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::{Error, FieldError};
 use http::request::Parts;
-use http::{StatusCode, Uri, header};
+use http::{Method, StatusCode, Uri, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::Problem;
+use crate::described::Described;
+use crate::lists::not_a_list;
 use crate::problem::Wording;
 use crate::reason::{message, parameter, part, sentence};
 use crate::refusals::may_refuse;
@@ -31,13 +35,41 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         if !content_type.is_some_and(is_json) {
             return Err(json_required().into());
         }
+        let kinds = Kinds::of(&request);
         let body = Bytes::from_request(request, state).await.map_err(too_large)?;
+        if let Some(field) = kinds.and_then(|kinds| kinds.fault(&body)) {
+            return Err(Unread::Field(field).of(&body));
+        }
         let read = |body: &Bytes| parse(body).map(Self).map_err(|unread| (unread, body.clone()));
         let again = |(unread, body): (Unread, Bytes)| match (&unread, without_decimals(&body)) {
             (Unread::Field(_), Some(whole)) => read(&whole.into()),
             _ => Err((unread, body)),
         };
         read(&body).or_else(again).map_err(|(unread, body)| unread.of(&body))
+    }
+}
+
+/// What the description of a request's operation knows of its body before it is read. Without
+/// [`finish`](crate::finish), nothing.
+struct Kinds {
+    described: Arc<Described>,
+    method: Method,
+    route: MatchedPath,
+}
+
+impl Kinds {
+    fn of(request: &Request) -> Option<Self> {
+        let described = request.extensions().get::<Arc<Described>>()?.clone();
+        let route = request.extensions().get::<MatchedPath>()?.clone();
+        Some(Self { described, method: request.method().clone(), route })
+    }
+
+    /// A list where an object belongs, which serde would take for one.
+    fn fault(&self, body: &[u8]) -> Option<FieldError> {
+        let pointer = self.described.list_for_object(&self.method, self.route.as_str(), body)?;
+        // What is no JSON is told so.
+        serde_json::from_slice::<IgnoredAny>(body).ok()?;
+        Some(not_a_list(pointer))
     }
 }
 
@@ -106,10 +138,6 @@ impl Unread {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unread> {
     let malformed = |detail: String| Unread::Malformed(Error::invalid("json_malformed", detail));
-    // serde takes a list for a struct, its fields in their order.
-    if body.trim_ascii_start().starts_with(b"[") && serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-        return Err(Unread::Field(FieldError::new("", "Must be an object with members, not a list.")));
-    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         if error.inner().is_data() {
@@ -292,16 +320,6 @@ mod tests {
         assert_eq!(detail, "Invalid value: integer `-1`, expected a whole number from 0 to 255.");
         assert_eq!(field(r#"{"lines":[],"extra":1}"#).0, "/extra");
         assert_eq!(field(r#"{"lines":[{}]}"#).0, "/lines/0/quantity");
-    }
-
-    #[test]
-    fn a_list_is_no_object_though_its_entries_may_be_the_fields() {
-        let not_an_object = (String::new(), "Must be an object with members, not a list.".to_owned());
-        for body in ["[]", " [[]]", r#"[[{"quantity":1}]]"#] {
-            assert_eq!(field(body), not_an_object, "{body}");
-        }
-        let broken = parse::<Outer>(b"[[}").expect_err("refused");
-        assert!(matches!(broken, Unread::Malformed(_)));
     }
 
     #[tokio::test]

@@ -83,13 +83,15 @@ pub fn guard(headers: &mut HeaderMap) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-async fn each_request(State(described): State<Arc<Described>>, request: Request, next: Next) -> Response {
+async fn each_request(State(described): State<Arc<Described>>, mut request: Request, next: Next) -> Response {
     let started = Stopwatch::start();
     let request_id = request_id(&request);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let matched = route.as_ref().map_or("", MatchedPath::as_str);
     let checked = described.check_query(&method, matched, request.uri(), request.headers());
+    // For who reads the body.
+    request.extensions_mut().insert(described.clone());
     // A panic must cost one request, not the environment or, locally, its neighbours.
     let answered = async move {
         match checked {

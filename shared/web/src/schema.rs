@@ -48,7 +48,7 @@ pub(crate) enum Rule {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schemas<'a>(pub(crate) Option<&'a Components>);
 
-impl Schemas<'_> {
+impl<'a> Schemas<'a> {
     /// All that `value` breaks of `schema`, at most [`MAX_FOUND`] places, each once.
     /// `pointer` is where the value itself stands.
     pub(crate) fn broken(self, schema: &Value, value: &Value, pointer: &str) -> Vec<Broken> {
@@ -58,9 +58,18 @@ impl Schemas<'_> {
     }
 
     /// The schema that a reference means.
-    fn resolve(&self, reference: &str) -> Option<&Value> {
+    fn resolve(self, reference: &str) -> Option<&'a Value> {
         let name = reference.strip_prefix("#/components/schemas/")?;
         Some(self.0?.schemas.get(name)?.json_schema.as_value())
+    }
+
+    /// Adds the rules of a schema, of those that it refers to, and of its alternatives.
+    pub(crate) fn collect_rules(self, schema: &'a Value, rules: &mut Vec<&'a Map<String, Value>>) {
+        let Some(own) = schema.as_object() else { return };
+        rules.push(own);
+        let target = own.get("$ref").and_then(Value::as_str).and_then(|reference| self.resolve(reference));
+        let parts = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(|word| list(own, word));
+        parts.chain(target).for_each(|part| self.collect_rules(part, rules));
     }
 
     /// The types that a schema allows, wherever it says so.
@@ -298,7 +307,7 @@ fn list<'a>(rules: &'a Map<String, Value>, word: &str) -> impl Iterator<Item = &
 }
 
 /// Further names of a field or a value that older clients use.
-fn aliases(rules: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+pub(crate) fn aliases(rules: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     list(rules, "x-aliases")
 }
 
@@ -316,7 +325,7 @@ fn count(rules: &Map<String, Value>, word: &str) -> Option<usize> {
 }
 
 /// The types that a schema names itself.
-fn own_types(named: Option<&Value>) -> Vec<&str> {
+pub(crate) fn own_types(named: Option<&Value>) -> Vec<&str> {
     match named {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
@@ -447,5 +456,7 @@ pub(crate) fn echo(text: &str) -> String {
     start
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ mod fuzz;
 mod idempotency;
 mod judge;
 mod limits;
+mod lists;
 mod methods;
 mod openapi;
 mod parameters;

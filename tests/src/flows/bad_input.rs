@@ -92,6 +92,7 @@ async fn wrong_types() {
         ("no seat", house.quote(json!({"area_id": area, "seats": ["A-0"]}))),
         ("nothing where an id must be", house.quote(json!({"area_id": null, "quantity": 1}))),
         ("a list for an object", app.post("/api/v1/public/quotes").json(json!([]))),
+        ("a list for a line", house.quote(json!([area, 1]))),
         ("a field is missing", app.post("/api/v1/public/quotes").json(json!({"lines": []}))),
         ("no time", house.event(json!({"starts_at": "tomorrow"}))),
         ("a time without its offset", house.event(json!({"starts_at": "2027-06-01T20:00:00"}))),
@@ -119,6 +120,8 @@ async fn wrong_types() {
         /lines/0/area_id: Must be a text, not null.
     a list for an object: 400 invalid_fields
         the body: Must be an object with members, not a list.
+    a list for a line: 400 invalid_fields
+        /lines/0: Must be an object with members, not a list.
     a field is missing: 400 invalid_fields
         /event_id: This field is required.
     no time: 400 invalid_fields

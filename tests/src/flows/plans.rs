@@ -269,6 +269,10 @@ async fn plans_come_from_pretix_and_go_there() {
     odd["zones"][0]["extra"] = true.into();
     let refused = import("&renumber=true", &odd).refused(422, "refused_fields").await;
     assert!(text(&refused["errors"][0]["pointer"]).starts_with("/zones/0"), "{refused}");
+    let mut list = document.clone();
+    list["zones"][0]["position"] = json!([10, 20]);
+    let refused = import("", &list).refused(422, "refused_fields").await;
+    assert_eq!(refused["errors"][0]["pointer"], "/zones/0/position", "a list is no point");
     app.close().await;
 }
 

@@ -1,5 +1,4 @@
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde_json::json;
 
 use super::*;
@@ -30,16 +29,8 @@ struct Line {
 
 /// All faults of a value, as aide would describe its type.
 fn broken<T: JsonSchema>(value: &Value) -> Vec<String> {
-    let settings = SchemaSettings::draft07().with(|s| s.definitions_path = "#/components/schemas/".into());
-    let mut generator = settings.into_generator();
-    let schema = generator.subschema_for::<T>();
-    let mut components = Components::default();
-    for (name, schema) in generator.take_definitions(true) {
-        let json_schema = schema.try_into().expect("a schema");
-        let schema = aide::openapi::SchemaObject { json_schema, external_docs: None, example: None };
-        components.schemas.insert(name, schema);
-    }
-    let broken = Schemas(Some(&components)).broken(schema.as_value(), value, "");
+    let (schema, components) = testing::described::<T>();
+    let broken = Schemas(Some(&components)).broken(&schema, value, "");
     broken.into_iter().map(|broken| format!("{}: {}", broken.field.pointer, broken.field.detail)).collect()
 }
 
