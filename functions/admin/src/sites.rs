@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::limit::QUARTER;
 use store::{Failure, Limit, OnRefused, Once};
-use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Refuses, Shared};
+use web::{Admin, Answer, Created, IdempotencyKey, Json, Page, Path, Recent, Refuses, Shared};
 
 use crate::State;
 use crate::site_view::SiteView;
@@ -109,7 +109,7 @@ async fn create(
 
 async fn verify(
     Shared(state): Shared<State>,
-    admin: Admin,
+    Recent(admin): Recent<Admin>,
     Path(path): Path<SitePath>,
 ) -> Answer<Json<SiteView>> {
     let before = state.site(&admin, &path).await?;

@@ -7,11 +7,12 @@ use super::document::{Operation, operations};
 
 /// The routes that need a recent sign-in: money, credentials and what cannot be taken back. A route is
 /// added or taken away here on purpose only.
-const RECENT: [&str; 14] = [
+const RECENT: [&str; 16] = [
     "DELETE /api/v1/auth/me",
     "DELETE /api/v1/auth/me/factors/passkeys/{id}",
     "DELETE /api/v1/auth/me/factors/totp",
     "DELETE /api/v1/tenant/gateways/{id}",
+    "DELETE /api/v1/tenant/sites/{host}",
     "GET /api/v1/auth/me/export",
     "POST /api/v1/auth/me/factors/passkeys",
     "POST /api/v1/auth/me/factors/passkeys/options",
@@ -21,6 +22,7 @@ const RECENT: [&str; 14] = [
     "POST /api/v1/events/{id}/cancel",
     "POST /api/v1/purchases/{id}/refund",
     "POST /api/v1/tenant/refund-tasks/{order}/{payment}/done",
+    "POST /api/v1/tenant/sites/{host}/verify",
     "PUT /api/v1/tenant/gateways/{id}/credentials",
 ];
 
