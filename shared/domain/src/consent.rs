@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::TenantId;
+use crate::{Error, Result, TenantId};
 
 /// What a consent is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -88,6 +88,25 @@ const CLAIM: usize = 32 + 16 + 1;
 const MAC: usize = 16;
 
 impl UnsubscribeToken {
+    /// The purpose for which the key of tokens is derived from its secret.
+    pub const PURPOSE: &str = "unsubscribe";
+
+    /// The token of an address, whose fingerprint is given in base64url, as keys have it.
+    ///
+    /// # Errors
+    /// None that fingerprints of ours allow.
+    pub fn of(fingerprint: &str, tenant: TenantId, purpose: ConsentPurpose) -> Result<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(fingerprint).map_err(Error::internal)?;
+        let fingerprint = bytes.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
+        Ok(Self { fingerprint, tenant, purpose })
+    }
+
+    /// The address at which the consent is taken back by POST, without a sign-in. `public_url` is the box
+    /// office's address, without a slash at its end.
+    pub fn url(&self, public_url: &str, key: &[u8; 32]) -> String {
+        format!("{public_url}/api/v1/auth/unsubscribe/{}", self.encode(key))
+    }
+
     /// The token as text: 87 characters of base64url.
     pub fn encode(&self, key: &[u8; 32]) -> String {
         let claim = self.claim();

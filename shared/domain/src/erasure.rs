@@ -24,8 +24,11 @@ const DECIDED: SignedDuration = SignedDuration::from_hours(24);
 /// The erasure of a person's data, from the wish until nothing is left to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasure {
-    /// The user who asked for it.
+    /// The user who asked for it; of a guest, the id that follows from the address.
     pub user: UserId,
+    /// True for who has no account, of whom only the orders are erased.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guest: bool,
     /// All ids under which the person has ordered: the user's, and those of orders without an account.
     pub ids: Vec<UserId>,
     /// The person's address, by which memberships are found.
@@ -44,9 +47,30 @@ pub struct Erasure {
 }
 
 impl Erasure {
+    /// The erasure of the orders that a guest made, who is nowhere else.
+    pub fn of_guest(user: UserId, email: Email, now: Timestamp) -> Self {
+        Self {
+            user,
+            guest: true,
+            ids: vec![user],
+            email,
+            tenants: Vec::new(),
+            asked_at: now,
+            left_communities: true,
+            version: 1,
+        }
+    }
+
     /// True once no access token from before can order anything more.
     pub fn is_alone(&self, now: Timestamp) -> bool {
         self.asked_at + LAST_TOKENS <= now
+    }
+
+    /// True if the order is one of those that were to be erased. An address goes on to be somebody's:
+    /// what its owner orders without an account later is another matter.
+    pub fn covers(&self, order: &Order) -> bool {
+        let is_of_account = !self.guest && order.user == self.user;
+        is_of_account || order.id.created_at() <= self.asked_at
     }
 }
 
@@ -93,10 +117,11 @@ impl Order {
         if payments.iter().any(|payment| payment.dispute == Some(Dispute::Open)) {
             return Some(WaitsFor::Dispute);
         }
-        let may_come = |state| matches!(state, PaymentState::Pending | PaymentState::Processing);
-        let is_undecided = payments.iter().any(|payment| {
-            payment.state == PaymentState::Processing
-                || (payment.is_open() && may_come(payment.state) && now < self.expires_at + DECIDED)
+        let is_undecided = payments.iter().any(|payment| match payment.state {
+            // A slip may be paid for some days; then a person has to look at it, who needs no buyer.
+            PaymentState::Processing => payment.later.is_none() || now < payment.decided_by(),
+            PaymentState::Pending => payment.is_open() && now < self.expires_at + DECIDED,
+            _ => false,
         });
         if is_undecided || (self.is_payable() && now < self.expires_at) {
             return Some(WaitsFor::Payment);
@@ -188,8 +213,9 @@ impl User {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::order::fixture::order;
+    use crate::order::fixture::{now, order};
     use crate::order::{Change, OrderStatus};
+    use crate::payment::{MethodKind, PayLater};
     use crate::pricing::fixture::event;
     use crate::testing::at;
     use crate::{Person, TransferId};
@@ -226,12 +252,54 @@ mod tests {
     }
 
     #[test]
+    fn an_order_waits_for_its_slip_until_somebody_has_to_look_at_it() {
+        let due = now() + SignedDuration::from_hours(48);
+        let slip = order(OrderStatus::AwaitingPayment, &[PaymentState::Processing]).with(|order| {
+            order.payments[0].later = Some(slip_due(due));
+        });
+        let decided = slip.payments[0].decided_by();
+        assert!(decided > due);
+        assert_eq!(slip.waits_for(None, due), Some(WaitsFor::Payment));
+        assert_eq!(slip.waits_for(None, decided), None);
+    }
+
+    fn slip_due(due: Timestamp) -> PayLater {
+        PayLater {
+            kind: MethodKind::Cash,
+            name: Some("efecty".to_owned()),
+            due_at: Some(due),
+            slip_url: Some("https://pagos.example/slip/4711".to_owned()),
+            code: Some("4711".to_owned()),
+            without_places: false,
+        }
+    }
+
+    #[test]
+    fn later_orders_of_an_address_are_another_matter() {
+        let order = paid();
+        let made = order.id.created_at();
+        let guest = |at| Erasure::of_guest(order.user, "ana@example.com".parse().expect("valid"), at);
+        assert!(guest(made).covers(&order));
+        assert!(!guest(made - SignedDuration::from_secs(1)).covers(&order));
+        let account = |user| Erasure { user, guest: false, ..guest(made - SignedDuration::from_secs(1)) };
+        assert!(account(order.user).covers(&order), "until the last token has ended");
+        assert!(!account(UserId::generate(at(9))).covers(&order), "of the guest with its address");
+    }
+
+    #[test]
     fn an_order_keeps_its_books_and_loses_its_buyer() {
-        let mut order = paid();
+        let mut order = paid().with(|order| {
+            order.phone = Some("300 555 0199".to_owned());
+            order.payments[0].later = Some(slip_due(now()));
+            order.payments[0].checkout_url = Some("https://pagos.example/4711".to_owned());
+        });
         let before = order.clone();
         let change = order.forget_buyer();
         assert_eq!(change, Change::default(), "nobody hears of it");
         assert!(order.is_forgotten() && order.buyer.name.is_empty() && order.attendees.is_empty());
+        assert_eq!((&order.phone, &order.payments[0].checkout_url), (&None, &None));
+        let later = order.payments[0].later.as_ref().expect("how it was paid stays");
+        assert_eq!((later.name.as_deref(), &later.slip_url, &later.code), (Some("efecty"), &None, &None));
         assert_eq!((order.id, order.total, &order.lines), (before.id, before.total, &before.lines));
         assert_eq!(order.valid_parts(), before.valid_parts());
     }

@@ -34,6 +34,7 @@ pub mod colour;
 pub mod consent;
 pub mod discount;
 pub mod erasure;
+pub mod erasure_confirmation;
 pub mod error;
 pub mod event;
 pub mod format;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::payment::ManualReason;
+use crate::second_factor::FactorNews;
 use crate::user::LinkPurpose;
 use crate::{Error, Language, Money, Person, Result};
 
@@ -56,6 +57,13 @@ pub enum Outbox {
     TransferAccepted,
     /// On an invitation to an organiser's staff: mail it.
     StaffInvited,
+    /// On a user's second factors: mail the user what was done to them.
+    FactorsChanged {
+        /// What was done.
+        news: FactorNews,
+        /// When.
+        at: Timestamp,
+    },
     /// On a discount request whose answer was just sent: mail it.
     Discount {
         /// The recipient.
@@ -116,6 +124,11 @@ pub enum OrderNews {
     PlacesLost,
     /// To the buyer: the order's link is another one, which this brings.
     LinkRenewed,
+    /// To the buyer, a guest: how to confirm that all data is to be erased.
+    ErasureAsked {
+        /// The end of the confirmation.
+        until: Timestamp,
+    },
     /// To the buyer: the places are kept until the money of a slip or transfer is there.
     PaymentPending {
         /// The payment's index.
@@ -237,6 +250,16 @@ mod tests {
         insta::assert_snapshot!(
             text(&Outbox::News { news: OrderNews::LinkRenewed }),
             @r#"{"do":"news","news":{"is":"link_renewed"}}"#
+        );
+        let news = OrderNews::ErasureAsked { until: Timestamp::UNIX_EPOCH };
+        insta::assert_snapshot!(
+            text(&Outbox::News { news }),
+            @r#"{"do":"news","news":{"is":"erasure_asked","until":"1970-01-01T00:00:00Z"}}"#
+        );
+        let news = FactorNews::RecoveryUsed { left: 9 };
+        insta::assert_snapshot!(
+            text(&Outbox::FactorsChanged { news, at: Timestamp::UNIX_EPOCH }),
+            @r#"{"do":"factors_changed","news":{"is":"recovery_used","left":9},"at":"1970-01-01T00:00:00Z"}"#
         );
         let pending = OrderNews::PaymentPending { payment: 0, until: Timestamp::UNIX_EPOCH };
         insta::assert_snapshot!(

@@ -5,6 +5,8 @@
 //! code, a recovery code, a challenge) is marked as used in it, so that a single conditional write
 //! decides which of two simultaneous requests was first.
 
+mod news;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,6 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, RequestId, Result};
+
+pub use news::FactorNews;
 
 /// The most passkeys of one user; keeps the item small.
 pub const MAX_PASSKEYS: usize = 10;

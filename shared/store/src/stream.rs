@@ -36,6 +36,8 @@ pub enum Subject {
     DiscountRequest(DiscountRequestId),
     /// An invitation to an organiser's staff.
     Invitation(TenantId, InvitationId),
+    /// The second factors of a user.
+    SecondFactors(UserId),
     /// Any other item in a tenant's partition.
     Tenant(TenantId),
     /// Any other item.
@@ -55,6 +57,9 @@ impl Subject {
         }
         if let Some((tenant, invitation)) = keys::parse_invitation(key) {
             return Self::Invitation(tenant, invitation);
+        }
+        if let Some(user) = keys::parse_second_factors(key) {
+            return Self::SecondFactors(user);
         }
         keys::parse_tenant(key).map_or(Self::Other, Self::Tenant)
     }

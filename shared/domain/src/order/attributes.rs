@@ -11,7 +11,8 @@ use crate::event::Details;
 /// The most bytes of an order's further attributes, as JSON.
 pub const MAX_EXTRA_ATTRIBUTES_BYTES: usize = 1024;
 
-/// An order's further attributes. The organiser reads and changes them; the buyer never sees them.
+/// An order's further attributes. The organiser reads and changes them; the buyer sees them only in an
+/// export of all personal data, and they go with the buyer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExtraAttributes {
     /// The attributes by their names.

@@ -134,12 +134,23 @@ impl Order {
         Change::with_message(Outbox::News { news: OrderNews::LinkRenewed })
     }
 
-    /// Empties what the order says of its buyer and attendees, for good, and ends its link. Nobody hears
-    /// of it.
+    /// Mails its buyer, a guest, what confirms that all data is to be erased, good until `until`.
+    pub fn ask_erasure(&self, until: Timestamp) -> Change {
+        Change::with_message(Outbox::News { news: OrderNews::ErasureAsked { until } })
+    }
+
+    /// Empties what the order says of its buyer and attendees, for good: names, addresses, slips and
+    /// pages of payments. Ends its link. Nobody hears of it.
     pub fn forget_buyer(&mut self) -> Change {
         (self.0.buyer.email, self.0.buyer.name) = (String::new(), String::new());
         self.0.attendees.clear();
         (self.0.idempotency, self.0.guest_network, self.0.phone) = (None, None, None);
+        for payment in &mut self.0.payments {
+            (payment.checkout_url, payment.idempotency) = (None, None);
+            if let Some(later) = &mut payment.later {
+                (later.slip_url, later.code) = (None, None);
+            }
+        }
         self.0.link_epoch = self.link_epoch.saturating_add(1);
         Change::default()
     }

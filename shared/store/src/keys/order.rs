@@ -20,8 +20,14 @@ pub(crate) fn parse_order(key: &Key) -> Option<(UserId, OrderId)> {
 
 /// The billing data of an order, under its buyer.
 pub(crate) fn billing(user: UserId, order: OrderId) -> Key {
-    Key::new(user_partition(user), format!("OB#{}", order.suffix()))
+    Key::new(user_partition(user), format!("{BILLING_PREFIX}{}", order.suffix()))
 }
+
+/// Prefix of the sort keys of [`billing`].
+pub(crate) const BILLING_PREFIX: &str = "OB#";
+
+/// Sorts after all sort keys of [`billing`].
+pub(crate) const BILLINGS_END: &str = "OB#~";
 
 /// The billing data that a user gave last.
 pub(crate) fn last_billing(user: UserId) -> Key {
@@ -30,7 +36,16 @@ pub(crate) fn last_billing(user: UserId) -> Key {
 
 /// The organiser's further attributes of an order, under its buyer.
 pub(crate) fn extra_attributes(user: UserId, order: OrderId) -> Key {
-    Key::new(user_partition(user), format!("OA#{}", order.suffix()))
+    Key::new(user_partition(user), format!("{EXTRA_ATTRIBUTES_PREFIX}{}", order.suffix()))
+}
+
+/// Prefix of the sort keys of [`extra_attributes`].
+pub(crate) const EXTRA_ATTRIBUTES_PREFIX: &str = "OA#";
+
+/// The order of a sort key that [`billing`] or [`extra_attributes`] wrote.
+pub(crate) fn parse_beside_order(sk: &str) -> Option<OrderId> {
+    let of = |prefix| sk.strip_prefix(prefix);
+    OrderId::from_suffix(of(BILLING_PREFIX).or_else(|| of(EXTRA_ATTRIBUTES_PREFIX))?).ok()
 }
 
 /// Prefix of the sort keys of orders.

@@ -30,7 +30,16 @@ pub(crate) const SESSION_PREFIX: &str = "SES#";
 
 /// All second factors of a user.
 pub(crate) fn second_factors(user: UserId) -> Key {
-    Key::new(user_partition(user), "MFA")
+    Key::new(user_partition(user), SECOND_FACTORS)
+}
+
+/// The sort key of [`second_factors`].
+const SECOND_FACTORS: &str = "MFA";
+
+/// Reads what [`second_factors`] wrote; `None` for the key of anything else.
+pub(crate) fn parse_second_factors(key: &Key) -> Option<UserId> {
+    let user = key.pk.strip_prefix("U#").filter(|_| key.sk == SECOND_FACTORS)?;
+    UserId::from_suffix(user).ok()
 }
 
 /// All consents of an address, which is given by its fingerprint.

@@ -35,6 +35,11 @@ impl Store {
         was_done(put).map(drop)
     }
 
+    /// Deletes the further attributes of an order.
+    pub async fn forget_extra_attributes(&self, user: UserId, order: OrderId) -> Result<()> {
+        self.delete(&keys::extra_attributes(user, order)).await
+    }
+
     /// Writes attributes whose version is counted up.
     ///
     /// # Errors

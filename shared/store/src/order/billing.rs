@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use domain::billing::Billing;
 use domain::{OrderId, Timestamp, UserId};
 
-use crate::failure::accept_if_written;
+use crate::failure::{accept_if_written, was_done};
 use crate::items::{from_item, number, string, to_item};
 use crate::{Failure, Result, Store, keys};
 
@@ -53,6 +53,23 @@ impl Store {
             Err(Failure::Refused(_)) => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Deletes the billing data of an order. Of data that were invoiced the law wants the invoice kept:
+    /// only the address for its mail goes.
+    pub async fn forget_billing(&self, user: UserId, order: OrderId) -> Result<()> {
+        let key = keys::billing(user, order);
+        let delete = self.delete_of(&key).condition_expression("attribute_not_exists(iv)");
+        if was_done(delete.send().await)? {
+            return Ok(());
+        }
+        self.update_of(&key).update_expression("REMOVE m").send().await?;
+        Ok(())
+    }
+
+    /// Forgets the billing data that a user gave last.
+    pub async fn forget_last_billing(&self, user: UserId) -> Result<()> {
+        self.delete(&keys::last_billing(user)).await
     }
 
     /// The billing data that a user gave last, for the next order.
@@ -133,6 +150,48 @@ mod tests {
         let store = store().await;
         let (invoiced, taken, stored) = change_while_invoiced(&unguarded_puts(&store), &store).await;
         assert!(taken && stored.city != invoiced.city, "the race test would not notice a race");
+    }
+
+    #[tokio::test]
+    async fn what_was_invoiced_is_kept_and_all_else_is_forgotten() {
+        let store = store().await;
+        let (user, order) = ids();
+        store.forget_billing(user, order).await.expect("nothing to forget");
+        let mailed = Billing { email: Some("cuentas@example.com".to_owned()), ..billing("Cali", 1) };
+        store.put_billing(user, order, &mailed).await.expect("written");
+        store.lock_billing(user, order, at(5)).await.expect("locked");
+        store.forget_billing(user, order).await.expect("forgotten");
+        let kept = Billing { invoiced_at: Some(at(5)), ..billing("Cali", 1) };
+        assert_eq!(store.billing(user, order).await.expect("read"), Some(kept));
+        let other = OrderId::of_quote(QuoteId::generate(at(7)), user);
+        store.put_billing(user, other, &mailed).await.expect("written");
+        assert_eq!(store.orders_with_more(user).await.expect("read"), [order, other]);
+        store.forget_billing(user, other).await.expect("forgotten");
+        assert_eq!(store.billing(user, other).await.expect("read"), None);
+        assert_eq!(store.orders_with_more(user).await.expect("read"), [order]);
+    }
+
+    /// Whether an invoice that is made while its data are forgotten keeps them. The deletion was sent
+    /// before the invoice, and arrives after it.
+    async fn invoice_keeps_its_data(late: &Store, store: &Store) -> bool {
+        let (user, order) = ids();
+        store.put_billing(user, order, &billing("Cali", 1)).await.expect("written");
+        store.lock_billing(user, order, at(5)).await.expect("locked");
+        late.forget_billing(user, order).await.expect("forgotten");
+        store.billing(user, order).await.expect("read").is_some_and(|kept| kept.city == "Cali")
+    }
+
+    #[tokio::test]
+    async fn an_invoice_that_is_made_meanwhile_keeps_its_data() {
+        let store = store().await;
+        assert!(invoice_keeps_its_data(&store, &store).await);
+    }
+
+    #[tokio::test]
+    async fn without_the_guard_an_invoice_loses_its_data() {
+        let store = store().await;
+        let late = unguarded_puts(&store);
+        assert!(!invoice_keeps_its_data(&late, &store).await, "the race test would not notice a race");
     }
 
     #[tokio::test]

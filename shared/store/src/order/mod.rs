@@ -1,6 +1,7 @@
 //! Orders: one item each, under its buyer, written whole.
 
 mod attributes;
+mod beside;
 mod billing;
 mod closed_refund_task;
 mod holding;
@@ -24,6 +25,7 @@ use crate::{Failure, Listing, Result, Store};
 
 use record::Record;
 
+pub use beside::BesideOrder;
 pub use holding::{HoldError, HoldRequest};
 pub use settling::SETTLING;
 

@@ -28,7 +28,7 @@ pub(crate) fn unguarded(store: &Store) -> Store {
     through(store, Unguarded)
 }
 
-/// As [`unguarded`], for puts of whole items.
+/// As [`unguarded`], for puts and deletions of whole items.
 pub(crate) fn unguarded_puts(store: &Store) -> Store {
     through(store, UnguardedPuts)
 }
@@ -160,7 +160,7 @@ impl Intercept for UnguardedPuts {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if operation(config) != "PutItem" {
+        if !matches!(operation(config), "PutItem" | "DeleteItem") {
             return Ok(());
         }
         edit_any(context, |body| {

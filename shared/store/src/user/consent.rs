@@ -1,7 +1,7 @@
 //! Consents, under the fingerprint of their address.
 
-use domain::Timestamp;
-use domain::consent::{Consent, ConsentSource};
+use domain::consent::{Consent, ConsentPurpose, ConsentSource};
+use domain::{TenantId, Timestamp};
 
 use crate::{Result, Store, keys};
 
@@ -12,6 +12,19 @@ impl Store {
     /// What the owner of the address with this fingerprint said to organisers.
     pub async fn consents(&self, fingerprint: &str) -> Result<Vec<Consent>> {
         self.list_all(&keys::consents(fingerprint), "", MOST).await
+    }
+
+    /// Whether the owner of the address with this fingerprint lets a tenant use it for a purpose, by a
+    /// consistent read: who has just taken a consent back hears nothing more.
+    pub async fn has_consent(
+        &self,
+        fingerprint: &str,
+        tenant: TenantId,
+        purpose: ConsentPurpose,
+    ) -> Result<bool> {
+        let key = keys::consent(fingerprint, tenant, purpose);
+        let said: Option<Consent> = self.get_consistent(&key).await?;
+        Ok(said.is_some_and(|consent| consent.given))
     }
 
     /// Writes what the person said last.
@@ -32,9 +45,6 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use domain::TenantId;
-    use domain::consent::ConsentPurpose;
-
     use super::*;
     use crate::testing::store_with_clock;
 
@@ -60,8 +70,12 @@ mod tests {
             consents.into_iter().filter(|consent| consent.given).count()
         };
         assert_eq!((given("ana").await, given("eva").await), (2, 1));
+        let has = async |tenant, purpose| store.has_consent("ana", tenant, purpose).await.expect("read");
+        assert!(has(one, ConsentPurpose::News).await);
+        assert!(!has(one, ConsentPurpose::Surveys).await, "without a word there is none");
         store.withdraw_consents("ana", now).await.expect("taken back");
         assert_eq!((given("ana").await, given("eva").await), (0, 1));
+        assert!(!has(one, ConsentPurpose::News).await);
         assert_eq!(store.consents("ana").await.expect("read").len(), 2, "that it was taken back is known");
     }
 }

@@ -53,6 +53,11 @@ impl Store {
         accept_if_written(self.transact(writes).await, is_written).await
     }
 
+    /// Begins the erasure of a guest's orders, unless one is going on.
+    pub async fn begin_guest_erasure(&self, erasure: &Erasure) -> Result<()> {
+        was_done(self.put_new(&keys::erasure(erasure.user), erasure).await).map(drop)
+    }
+
     /// Notes how far an erasure came, its version counted up.
     pub async fn note_erasure(&self, erasure: &Erasure) -> Result<()> {
         self.replace(&keys::erasure(erasure.user), erasure).await
@@ -66,6 +71,11 @@ impl Store {
         ];
         let is_written = async { Ok(self.erasure(erasure.user).await?.is_none()) };
         accept_if_written(self.transact(writes).await, is_written).await
+    }
+
+    /// Ends the erasure of a guest's orders, who is nowhere else.
+    pub async fn end_guest_erasure(&self, erasure: &Erasure) -> Result<()> {
+        self.delete(&keys::erasure(erasure.user)).await
     }
 
     /// Removes all second factors of a closed account.

@@ -1,11 +1,12 @@
 //! Second factors, one item for each user who has any.
 
+use domain::outbox::Outbox;
 use domain::second_factor::SecondFactors;
 use domain::{Error, RequestId, Timestamp, UserId};
 
 use super::CHANGE_ATTEMPTS;
 use crate::failure::accept_if_written;
-use crate::items::to_item;
+use crate::items::{carried, to_item};
 use crate::{Failure, Result, Store, keys};
 
 impl Store {
@@ -14,8 +15,9 @@ impl Store {
         Ok(self.get_consistent(&keys::second_factors(user)).await?.unwrap_or_default())
     }
 
-    /// Reads the second factors, lets `change` change them, and writes them back; starts again if another
-    /// request was faster. So of two requests that use the same code, the second one sees that it is used.
+    /// Reads the second factors, lets `change` change them, and writes them back, with the mail about it if
+    /// the user has to hear of it; starts again if another request was faster. So of two requests that use
+    /// the same code, the second one sees that it is used.
     ///
     /// # Errors
     /// The errors of `change`; `changed_meanwhile` if other requests are faster every time.
@@ -26,10 +28,13 @@ impl Store {
         change: impl Fn(&mut SecondFactors) -> domain::Result<T>,
     ) -> domain::Result<(SecondFactors, T)> {
         for _ in 0..CHANGE_ATTEMPTS {
-            let mut factors = self.second_factors(user).await?;
+            let before = self.second_factors(user).await?;
+            let mut factors = before.clone();
             let done = change(&mut factors)?;
             factors.touch(RequestId::generate(now));
-            match self.put_factors(user, &factors).await {
+            let news = factors.news_since(&before);
+            let outbox = news.map(|news| Outbox::FactorsChanged { news, at: now });
+            match self.put_factors(user, &factors, outbox.as_ref()).await {
                 Ok(()) => return Ok((factors, done)),
                 Err(Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure.into()),
@@ -38,15 +43,21 @@ impl Store {
         Err(Error::changed_meanwhile())
     }
 
-    async fn put_factors(&self, user: UserId, factors: &SecondFactors) -> Result<()> {
+    async fn put_factors(
+        &self,
+        user: UserId,
+        factors: &SecondFactors,
+        outbox: Option<&Outbox>,
+    ) -> Result<()> {
         let key = keys::second_factors(user);
         if factors.version > 1 {
-            return self.replace(&key, factors).await;
+            return self.replace_with(&key, factors, carried(outbox)?).await;
         }
-        let item = to_item(&key, factors)?;
-        let sent = self.put_new(&key, factors).await;
+        let mut item = to_item(&key, factors)?;
+        item.extend(carried(outbox)?);
+        let put = self.put_of(item.clone()).condition_expression("attribute_not_exists(PK)").send().await;
         let is_written = async { Ok(self.get_item(&key, true).await?.as_ref() == Some(&item)) };
-        accept_if_written(sent, is_written).await
+        accept_if_written(put.map(drop).map_err(Failure::from), is_written).await
     }
 }
 

@@ -3,15 +3,15 @@
 //! Each pass does what can be done now and can be repeated: every write is conditional on what was
 //! read, so what changes at the same moment is seen by the next pass.
 
-use domain::audit::{AuditRecord, Month};
+mod log;
+mod orders;
+
 use domain::discount::MAX_ATTEMPTS;
 use domain::erasure::{Erasure, WaitingOrder};
 use domain::member::Member;
-use domain::order::Order;
 use domain::transfer::{Transfer, TransferState};
-use domain::user::{User, user_not_found};
+use domain::user::{Email, User, user_not_found};
 use domain::{DiscountRequestId, Error, InvitationId, Result, TenantId, Timestamp, UserId};
-use serde_json::Value;
 use store::{Fingerprints, Store, was_done};
 
 /// The most events of an organiser whose requests are looked for.
@@ -69,6 +69,7 @@ impl Erasures {
             closed.touch(now);
             let erasure = Erasure {
                 user,
+                guest: false,
                 ids: self.ids_of(&closed),
                 email: closed.email.clone(),
                 tenants: tenants.clone(),
@@ -81,6 +82,12 @@ impl Erasures {
             }
         }
         Err(Error::changed_meanwhile())
+    }
+
+    /// Begins to erase the orders that a guest made, once the mail to the address was answered. All else is
+    /// for [`Erasures::pass`].
+    pub async fn begin_of_guest(&self, guest: UserId, email: Email, now: Timestamp) -> Result<()> {
+        Ok(self.store.begin_guest_erasure(&Erasure::of_guest(guest, email, now)).await?)
     }
 
     /// All ids under which the person has ordered: the account's, and that of orders without an account
@@ -100,14 +107,19 @@ impl Erasures {
     /// If the table does not answer; the next pass goes on.
     pub async fn pass(&self, erasure: &Erasure, now: Timestamp) -> Result<ErasureProgress> {
         let mut progress = ErasureProgress::default();
-        self.store.end_other_sessions(erasure.user, None).await?;
-        self.store.forget_factors(erasure.user).await?;
+        if !erasure.guest {
+            self.store.end_other_sessions(erasure.user, None).await?;
+            self.store.forget_factors(erasure.user).await?;
+        }
         for id in &erasure.ids {
+            if self.store.last_billing(*id).await?.is_some() {
+                self.store.forget_last_billing(*id).await?;
+            }
             self.forget_transfers(*id, now, &mut progress).await?;
         }
         let erasure = self.leave_communities(erasure, now).await?;
         for id in &erasure.ids {
-            self.forget_orders(*id, now, &mut progress).await?;
+            self.forget_orders(&erasure, *id, now, &mut progress).await?;
         }
         if !progress.again && progress.waiting.is_empty() && erasure.is_alone(now) {
             progress.done = self.end(&erasure, now).await?;
@@ -117,6 +129,15 @@ impl Erasures {
 
     /// The last step; false if the account was changed meanwhile.
     async fn end(&self, erasure: &Erasure, now: Timestamp) -> Result<bool> {
+        for id in &erasure.ids {
+            self.store.forget_last_billing(*id).await?;
+        }
+        if erasure.guest {
+            self.store.end_guest_erasure(erasure).await?;
+            return Ok(true);
+        }
+        // A token from before may have given some again.
+        self.store.withdraw_consents(&self.fingerprints.email(&erasure.email), now).await?;
         let mut user = self.account(erasure.user).await?;
         user.forget();
         user.touch(now);
@@ -190,7 +211,7 @@ impl Erasures {
             self.store.forget_invitation(*tenant, invitation).await?;
         }
         for tenant in tenants {
-            self.redact_log(tenant, since, now, &subjects, erasure).await?;
+            self.redact_log(tenant, since, now, &subjects, erasure.email.as_str()).await?;
         }
         self.store.withdraw_consents(&self.fingerprints.email(&erasure.email), now).await?;
         let left = Erasure { left_communities: true, version: erasure.version + 1, ..erasure.clone() };
@@ -239,99 +260,4 @@ impl Erasures {
         }
         Ok(forgotten)
     }
-
-    /// Takes out of an organiser's log what it says of the person: the fields of changes of one of
-    /// `subjects` or that name the address, and the address of who made a change.
-    async fn redact_log(
-        &self,
-        tenant: TenantId,
-        from: Timestamp,
-        now: Timestamp,
-        subjects: &[String],
-        erasure: &Erasure,
-    ) -> Result<()> {
-        let (mut at, last) = (from, Month::of(now));
-        loop {
-            let month = Month::of(at);
-            let mut after = None;
-            loop {
-                let page = self.store.audit_records(tenant, &month, after.as_deref(), PAGE).await?;
-                for mut record in page.items {
-                    if redact(&mut record, subjects, erasure.email.as_str()) {
-                        self.store.put_audit(&record).await?;
-                    }
-                }
-                after = page.last;
-                if after.is_none() {
-                    break;
-                }
-            }
-            if month >= last {
-                return Ok(());
-            }
-            at += std::time::Duration::from_secs(28 * 24 * 3600);
-        }
-    }
-
-    async fn forget_orders(&self, id: UserId, now: Timestamp, progress: &mut ErasureProgress) -> Result<()> {
-        let mut after = None;
-        loop {
-            let page = self.store.orders(id, after.as_deref(), PAGE).await?;
-            for order in page.items.into_iter().filter(|order| !order.is_forgotten()) {
-                match self.forget_order(order, now).await? {
-                    Outcome::Forgotten => {}
-                    Outcome::Waits(waiting) => progress.waiting.push(waiting),
-                    Outcome::Changed => progress.again = true,
-                }
-            }
-            after = page.last;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn forget_order(&self, mut order: Order, now: Timestamp) -> Result<Outcome> {
-        // A hold that nobody was sent to pay for is given back; what is being paid is decided first.
-        if order.is_payable() && order.payments.is_empty() {
-            let change = order.cancel(now)?;
-            match self.store.save_order(&order, &change, now).await {
-                Ok(saved) => order = saved,
-                Err(_) => return Ok(Outcome::Changed),
-            }
-            self.store.release_holdings(&order).await?;
-        }
-        let event = self.store.event_of_order(order.event).await?;
-        if let Some(waits_for) = order.waits_for(event.as_ref(), now) {
-            return Ok(Outcome::Waits(WaitingOrder { order: order.id, waits_for }));
-        }
-        let change = order.forget_buyer();
-        Ok(match self.store.save_order(&order, &change, now).await {
-            Ok(_) => Outcome::Forgotten,
-            Err(_) => Outcome::Changed,
-        })
-    }
-}
-
-enum Outcome {
-    Forgotten,
-    Waits(WaitingOrder),
-    Changed,
-}
-
-/// Redacts a record; true if that changed it.
-fn redact(record: &mut AuditRecord, subjects: &[String], email: &str) -> bool {
-    let before = record.clone();
-    let names =
-        |fields: &serde_json::Map<String, Value>| Value::from(fields.clone()).to_string().contains(email);
-    if subjects.contains(&record.note.subject) || names(&record.before) || names(&record.after) {
-        (record.before, record.after) = Default::default();
-    }
-    if record.note.by_email == email {
-        record.note.by_email.clear();
-    }
-    if record.note.subject == email {
-        record.note.subject.clear();
-    }
-    *record != before
 }
