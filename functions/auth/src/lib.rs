@@ -37,6 +37,7 @@ use std::sync::Arc;
 use actions::Erasures;
 use aide::axum::ApiRouter;
 use boot::{Boot, ConfigError, PublicKey, Secret, SigningKey};
+use domain::consent::UnsubscribeToken;
 use queue::TokenSeal;
 use store::Fingerprints;
 use web::{Api, TokenSigner};
@@ -84,7 +85,7 @@ impl State {
             seal: TokenSeal::from_env(&boot.env)?,
             factor_seal: TokenSeal::named(&hash_secret, "second factor"),
             recovery_key: second_factor::RecoveryKey(hash_secret.derive("recovery code")),
-            unsubscribe_key: hash_secret.derive("unsubscribe"),
+            unsubscribe_key: hash_secret.derive(UnsubscribeToken::PURPOSE),
             site: passkey::Site::new(&boot.env.public_url()?)?,
             public_url: boot.env.public_url()?,
             public_keys: public_keys.into(),

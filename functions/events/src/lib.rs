@@ -16,6 +16,7 @@ mod member_discount;
 mod pictures;
 mod places;
 mod plan;
+mod plan_adoption;
 mod plan_publishing;
 mod policies;
 mod publishing;
@@ -87,6 +88,7 @@ pub fn router(state: State) -> ApiRouter {
         .merge(seats::routes())
         .merge(plan::routes())
         .merge(plan_publishing::routes())
+        .merge(plan_adoption::routes())
         .merge(images::routes())
         .merge(pictures::routes())
         .with_state(state)

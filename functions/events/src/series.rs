@@ -7,7 +7,7 @@ use domain::error::Fields;
 use domain::event::{ADDRESS_PATTERN, EventStatus, check_address};
 use domain::series::{Series, SeriesDate, series_not_found};
 use domain::text::{Line, Paragraph};
-use domain::{Error, EventId, Result, SeriesId, TenantId, Timestamp};
+use domain::{Error, EventId, PlanId, Result, SeriesId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Failure, OnRefused, Once};
@@ -129,12 +129,20 @@ struct DateView {
     status: EventStatus,
     /// True if the public page of the series has it, until it is over.
     listed: bool,
+    /// The seating plan that it has published; dates with the same one share its versions. Absent as long
+    /// as its plan is drawn from its areas.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_id: Option<PlanId>,
+    /// The version of that plan that its buyers see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_version: Option<u32>,
 }
 
 impl From<SeriesDate> for DateView {
     fn from(date: SeriesDate) -> Self {
-        let SeriesDate { event_id, slug, name, starts_at, status, listed, .. } = date;
-        Self { event_id, slug, name, starts_at, status, listed }
+        let SeriesDate { event_id, slug, name, starts_at, status, listed, plan, .. } = date;
+        let (plan_id, plan_version) = plan.map(|plan| (plan.id, plan.version)).unzip();
+        Self { event_id, slug, name, starts_at, status, listed, plan_id, plan_version }
     }
 }
 

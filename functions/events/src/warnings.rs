@@ -7,7 +7,7 @@ use domain::Result;
 use domain::event::{Area, AreaKind, Event, EventStatus, PricedEvent};
 use domain::gateway_account::{GatewayAccount, Mode, choose};
 use domain::payable::PriceUnit;
-use domain::plan::{Plan, categories};
+use domain::plan::{Plan, View, categories};
 use domain::pricing::{AdjustmentType, Target};
 use domain::product::PricedProduct;
 use domain::{Language, Money, format};
@@ -64,6 +64,8 @@ pub(crate) enum EventWarningCode {
     StagesNotMoved,
     /// The plan has seats of a category that no area sells.
     CategoryNotSold,
+    /// Views of the plan have pictures that are another event's.
+    PicturesMissing,
 }
 
 /// What this installation can take payments with, besides the organiser's accounts.
@@ -150,6 +152,25 @@ pub(crate) fn unsold_categories(sheet: &PricedEvent, plan: &Plan) -> Option<Even
             EventWarningCode::CategoryNotSold,
             format!("No area sells these categories of the plan: {names}. Create areas for them before you publish it."),
             format!("Ningún sector vende estas categorías del plano: {names}. Crea los sectores antes de publicarlo."),
+        )
+    })
+}
+
+/// The warning about a plan whose views have pictures that the event does not have.
+pub(crate) fn pictures_missing(sheet: &PricedEvent, plan: &Plan) -> Option<EventWarning> {
+    let has = |view: &View| {
+        let known = |image| sheet.event.images.iter().any(|own| own.id == image);
+        view.image.is_none_or(known)
+    };
+    let sections = plan.sections.iter().filter_map(|section| section.view.as_ref());
+    let seats = plan.seats().filter_map(|(_, seat)| seat.view.as_ref());
+    (!sections.chain(seats).all(has)).then(|| {
+        EventWarning::new(
+            EventWarningCode::PicturesMissing,
+            "Views of the plan have pictures that this event does not have. Upload them here, and name them in a new \
+             version of the plan.",
+            "Hay vistas del plano con imágenes que este evento no tiene. Súbelas aquí y nómbralas en una versión \
+             nueva del plano.",
         )
     })
 }

@@ -1,8 +1,9 @@
-//! Composes the mails about orders and to staff: reads what a mail needs, signs and draws tickets,
+//! Composes the mails about orders, to staff and about accounts: reads what a mail needs, signs and draws tickets,
 //! and sends the result to the mail queue. Writes nothing to the table.
 
 mod compose;
 mod news;
+mod person;
 mod staff;
 mod tenants;
 mod tickets;
@@ -10,14 +11,16 @@ mod transfers;
 
 use std::sync::Arc;
 
+use actions::Withdrawals;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use boot::{Boot, BootError, Clock, ConfigError, Secret, SigningKey};
+use domain::erasure_confirmation::ErasureConfirmation;
 use domain::order::Order;
 use domain::order_link::OrderLink;
 use domain::tenant::Tenant;
-use domain::{Error, EventId, OrderId, Result, TenantId, UserId};
+use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp, UserId};
 use queue::{IssueMessage, MailMessage, Queue};
-use store::{Cache, EventCache, SOLD_MILLIS, Store, StoredEvent};
+use store::{Cache, EventCache, Fingerprints, SOLD_MILLIS, Store, StoredEvent};
 
 /// The function's clients and settings.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub struct State {
     ticket_key: SigningKey,
     transfer_key: [u8; 32],
     order_link_key: [u8; 32],
+    fingerprints: Fingerprints,
+    withdrawals: Withdrawals,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
     sheets: EventCache,
@@ -35,8 +40,8 @@ pub struct State {
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `TICKET_SECRET`, `TICKET_PUBLIC_KEYS`, `ORDER_LINK_SECRET`, `PUBLIC_URL` and
-    /// `MAIL_QUEUE_URL`.
+    /// Reads `TABLE_NAME`, `TICKET_SECRET`, `TICKET_PUBLIC_KEYS`, `ORDER_LINK_SECRET`, `HASH_SECRET`,
+    /// `PUBLIC_URL` and `MAIL_QUEUE_URL`.
     ///
     /// # Errors
     /// If a variable is missing or wrong, or if the key that signs tickets is not among the keys
@@ -44,8 +49,11 @@ impl State {
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let (ticket_key, _) =
             SigningKey::from_env(&boot.env, "ticket", "TICKET_SECRET", "TICKET_PUBLIC_KEYS")?;
+        let store = Store::new(boot)?;
         Ok(Self {
-            store: Store::new(boot)?,
+            withdrawals: Withdrawals::new(&store),
+            fingerprints: Fingerprints::from_env(&boot.env)?,
+            store,
             clock: boot.clock.clone(),
             mails: Queue::new(boot)?,
             ticket_key,
@@ -72,6 +80,13 @@ impl State {
     /// [`State::order_link`] for who has no other way to the order.
     fn guest_link(&self, order: &Order) -> Option<String> {
         order.is_of_guest().then(|| self.order_link(order))
+    }
+
+    /// The address that opens the order of a guest and confirms, until `until`, that all data is to be
+    /// erased.
+    fn erasure_link(&self, order: &Order, until: Timestamp) -> String {
+        let confirmation = ErasureConfirmation { user: order.user, until }.encode(&self.order_link_key);
+        format!("{}&e={confirmation}", self.order_link(order))
     }
 
     async fn sheet(&self, event: EventId) -> Result<Arc<StoredEvent>> {
@@ -111,6 +126,12 @@ pub async fn handle(state: State, event: SqsEvent) -> Result<SqsBatchResponse, B
             IssueMessage::TransferAccepted { from, transfer } => {
                 transfers::accepted(state, from, transfer).await?
             }
+            IssueMessage::FactorsChanged { user, news, at } => {
+                person::factors_changed(state, user, news, at).await?
+            }
+            IssueMessage::WithdrawalAsked { email, order } => {
+                person::withdrawal_asked(state, &email, order).await?
+            }
         };
         match mail {
             Some(mail) => state.mails.send(&mail).await,
@@ -136,6 +157,7 @@ mod tests {
             ("MAIL_QUEUE_URL", "test"),
             ("TICKET_SECRET", SECRET),
             ("ORDER_LINK_SECRET", SECRET),
+            ("HASH_SECRET", SECRET),
             ("PUBLIC_URL", "https://box.example"),
             ("TICKET_PUBLIC_KEYS", public_key),
         ];

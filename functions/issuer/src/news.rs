@@ -9,7 +9,8 @@ use domain::payment::{Dispute, MethodKind};
 use domain::refund_task::{RefundTask, TaskOutcome};
 use domain::{Error, Language, Money, OrderId, Person, Result, UserId};
 use queue::{
-    Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, SlipMail, WithdrawalMail,
+    ErasureMail, Mail, MailMessage, OrderLinkMail, OrderMail, PaymentFacts, PaymentsMail, SlipMail,
+    WithdrawalMail,
 };
 
 use crate::State;
@@ -54,6 +55,7 @@ async fn mails_to_all(
         reply_to: Some(tenant.email.clone()),
         mail,
         images: Vec::new(),
+        consent: None,
     };
     if news == OrderNews::LinkRenewed {
         let facts = OrderLinkMail {
@@ -63,6 +65,15 @@ async fn mails_to_all(
             organiser: organiser(&tenant),
         };
         return Ok(vec![to_buyer(Mail::OrderLink(facts))]);
+    }
+    if let OrderNews::ErasureAsked { until } = news {
+        return Ok(vec![to_buyer(Mail::ErasureAsked(ErasureMail {
+            order: order.id,
+            confirm_link: state.erasure_link(&order, until),
+            expires_at: until,
+            show: show(&sheet.event),
+            organiser: organiser(&tenant),
+        }))]);
     }
     if let OrderNews::Withdrawn { amount } = news {
         return Ok(vec![to_buyer(Mail::Withdrawn(WithdrawalMail {
@@ -103,6 +114,7 @@ async fn mails_to_all(
         reply_to: None,
         mail,
         images: Vec::new(),
+        consent: None,
     };
     let about_payment = |amount, loss: TicketLoss| PaymentsMail {
         order: order.id,
@@ -143,6 +155,7 @@ async fn mails_to_all(
         }
         OrderNews::PlacesLost
         | OrderNews::LinkRenewed
+        | OrderNews::ErasureAsked { .. }
         | OrderNews::Withdrawn { .. }
         | OrderNews::PaymentPending { .. }
         | OrderNews::SlipWithoutPlaces { .. } => Vec::new(),
@@ -190,7 +203,10 @@ fn is_waiting(order: &Order, payment: &Payment) -> bool {
 /// Index of the payment that the news is about, if any.
 const fn place(news: OrderNews) -> Option<u8> {
     match news {
-        OrderNews::PlacesLost | OrderNews::LinkRenewed | OrderNews::Withdrawn { .. } => None,
+        OrderNews::PlacesLost
+        | OrderNews::LinkRenewed
+        | OrderNews::ErasureAsked { .. }
+        | OrderNews::Withdrawn { .. } => None,
         OrderNews::RefundDone { payment, .. }
         | OrderNews::RefundDue { payment, .. }
         | OrderNews::PaymentPending { payment, .. }

@@ -30,5 +30,6 @@ pub(crate) async fn invited(
             organiser,
         }),
         images: Vec::new(),
+        consent: None,
     }))
 }

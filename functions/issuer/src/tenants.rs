@@ -66,5 +66,6 @@ fn to(tenant: &Tenant, language: Language, mail: Mail) -> MailMessage {
         reply_to: None,
         mail,
         images: Vec::new(),
+        consent: None,
     }
 }

@@ -55,5 +55,6 @@ fn compose(
             vouchers,
         }),
         images,
+        consent: None,
     }))
 }

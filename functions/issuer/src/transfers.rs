@@ -39,6 +39,7 @@ pub(crate) async fn offered(
             organiser: organiser(&tenant),
         }),
         images: Vec::new(),
+        consent: None,
     }))
 }
 
@@ -72,6 +73,7 @@ pub(crate) async fn accepted(
             vouchers: Vec::new(),
         }),
         images: vec![image],
+        consent: None,
     }))
 }
 

@@ -75,7 +75,7 @@ async fn try_to_send(
     let guarantee =
         Guarantee::AtMostOnce { configuration_set: &state.configuration_set, tag: (REQUEST_TAG, &id) };
     loop {
-        match (send::send(state, message, page.clone(), guarantee).await, pauses.next()) {
+        match (send::send(state, message, page.clone(), None, guarantee).await, pauses.next()) {
             (Err(SendError::NotSent(_)), Some(pause)) => tokio::time::sleep(pause).await,
             (result, _) => return result,
         }

@@ -8,10 +8,12 @@ mod send;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use boot::{Boot, BootError, Clock, ConfigError};
+use boot::{Boot, BootError, Clock, ConfigError, Secret};
+use domain::consent::UnsubscribeToken;
+use domain::user::Email;
 use domain::{Error, Result};
-use queue::{Mail, MailMessage, Queue, TokenSeal};
-use store::Store;
+use queue::{Mail, MailMessage, NeededConsent, Queue, TokenSeal};
+use store::{Fingerprints, Store};
 
 use render::Templates;
 
@@ -29,12 +31,15 @@ pub struct State {
     templates: Arc<Templates>,
     /// The SES configuration set that publishes a mail's events.
     configuration_set: Arc<str>,
+    fingerprints: Fingerprints,
+    /// The key of the links that take a consent back.
+    unsubscribe_key: [u8; 32],
     /// The mail queue, to which a mail goes back while another worker is sending it.
     mails: Queue<MailMessage>,
 }
 
 impl State {
-    /// Reads `TABLE_NAME`, `SENDER_ADDRESS`, `PUBLIC_URL`, `MAIL_SECRET`,
+    /// Reads `TABLE_NAME`, `SENDER_ADDRESS`, `PUBLIC_URL`, `MAIL_SECRET`, `HASH_SECRET`,
     /// `CONFIGURATION_SET` and `MAIL_QUEUE_URL`.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let templates = Templates::new().map_err(|error| ConfigError::new("templates", error.to_string()))?;
@@ -46,6 +51,8 @@ impl State {
             public_url: boot.env.public_url()?,
             seal: TokenSeal::from_env(&boot.env)?,
             templates: Arc::new(templates),
+            fingerprints: Fingerprints::from_env(&boot.env)?,
+            unsubscribe_key: Secret::from_env(&boot.env, "HASH_SECRET")?.derive(UnsubscribeToken::PURPOSE),
             configuration_set: boot.env.required("CONFIGURATION_SET")?.into(),
             mails: Queue::new(boot)?,
         })
@@ -75,6 +82,16 @@ async fn deliver(state: &State, message: MailMessage) -> Result<()> {
             return Ok(());
         }
     }
+    let unsubscribe = match &message.consent {
+        None => None,
+        Some(needed) => match state.unsubscribe_link(&message.to.email, needed).await? {
+            Some(link) => Some(link),
+            None => {
+                tracing::info!(tenant = %needed.tenant, purpose = ?needed.purpose, "not mailed without consent");
+                return Ok(());
+            }
+        },
+    };
     let token = match &message.mail {
         Mail::Link(link) if link.expires_at.is_some_and(|end| end <= now) => {
             tracing::warn!(purpose = ?link.purpose, "a link ran out before it was mailed");
@@ -87,9 +104,25 @@ async fn deliver(state: &State, message: MailMessage) -> Result<()> {
         _ => None,
     };
     let rendered = state.templates.render(&message, token.as_deref(), &state.public_url, now)?;
-    send::send(state, &message, rendered, send::Guarantee::AtLeastOnce).await?;
+    let guarantee = send::Guarantee::AtLeastOnce;
+    send::send(state, &message, rendered, unsubscribe.as_deref(), guarantee).await?;
     if let Mail::Tickets(mail) = &message.mail {
         state.store.mark_mailed(mail.user, mail.order, state.clock.now()).await?;
     }
     Ok(())
+}
+
+impl State {
+    /// The address at which the owner of `email` takes the consent back that a mail needs; `None` if it was
+    /// not given, or taken back since the mail was queued.
+    async fn unsubscribe_link(&self, email: &str, needed: &NeededConsent) -> Result<Option<String>> {
+        let NeededConsent { tenant, purpose } = *needed;
+        let email: Email = email.parse().map_err(Error::internal)?;
+        let fingerprint = self.fingerprints.email(&email);
+        if !self.store.has_consent(&fingerprint, tenant, purpose).await? {
+            return Ok(None);
+        }
+        let token = UnsubscribeToken::of(&fingerprint, tenant, purpose)?;
+        Ok(Some(token.url(&self.public_url, &self.unsubscribe_key)))
+    }
 }

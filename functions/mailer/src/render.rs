@@ -80,6 +80,14 @@ impl Templates {
             "refund_due.en.html",
             "withdrawn.es.html",
             "withdrawn.en.html",
+            "withdrawal_links.es.html",
+            "withdrawal_links.en.html",
+            "erasure_asked.es.html",
+            "erasure_asked.en.html",
+            "factors_changed.es.html",
+            "factors_changed.en.html",
+            "factor.es.txt",
+            "factor.en.txt",
             "slip.es.txt",
             "slip.en.txt",
             "payment_pending.es.html",
@@ -146,6 +154,9 @@ impl Templates {
             Mail::RefundDone(mail) => ("refund_done", Value::from(Serde(mail)), &*mail.show.name),
             Mail::RefundDue(mail) => ("refund_due", Value::from(Serde(mail)), &*mail.show.name),
             Mail::Withdrawn(mail) => ("withdrawn", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::WithdrawalLinks(mail) => ("withdrawal_links", Value::from(Serde(mail)), "Taquilla"),
+            Mail::ErasureAsked(mail) => ("erasure_asked", Value::from(Serde(mail)), &*mail.show.name),
+            Mail::FactorsChanged(mail) => ("factors_changed", Value::from(Serde(mail)), "Taquilla"),
             Mail::PaymentPending(mail) => ("payment_pending", Value::from(Serde(mail)), &*mail.show.name),
             Mail::SlipWithoutPlaces(mail) => {
                 ("slip_without_places", Value::from(Serde(mail)), &*mail.show.name)
@@ -227,6 +238,8 @@ fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
         },
         Mail::Tickets(mail) => return mail.order_link.clone(),
         Mail::OrderLink(mail) => return Some(mail.order_link.clone()),
+        Mail::ErasureAsked(mail) => return Some(mail.confirm_link.clone()),
+        Mail::FactorsChanged(_) => "reset-password".to_owned(),
         Mail::RefundDone(mail)
         | Mail::RefundDue(mail)
         | Mail::TicketsWorthless(mail)
@@ -242,6 +255,7 @@ fn valid_for(mail: &Mail, now: Timestamp, language: Language) -> Option<String> 
     let expires_at = match mail {
         Mail::Link(link) => link.expires_at?,
         Mail::StaffInvitation(invitation) => invitation.expires_at,
+        Mail::ErasureAsked(mail) => mail.expires_at,
         _ => return None,
     };
     let left: SignedDuration = expires_at.duration_since(now);
@@ -252,5 +266,7 @@ fn valid_for(mail: &Mail, now: Timestamp, language: Language) -> Option<String> 
 mod guest_tests;
 #[cfg(test)]
 mod payment_tests;
+#[cfg(test)]
+mod person_tests;
 #[cfg(test)]
 mod tests;

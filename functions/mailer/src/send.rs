@@ -51,7 +51,8 @@ pub(crate) enum Guarantee<'a> {
     },
 }
 
-/// Sends the mail; returns SES's id of it.
+/// Sends the mail; returns SES's id of it. `unsubscribe` is the address that takes back the consent it
+/// needs, if it needs one.
 ///
 /// # Errors
 /// If SES refuses or does not answer. Its limit of mails per second counts as such a refusal: the
@@ -60,9 +61,10 @@ pub(crate) async fn send(
     state: &State,
     message: &MailMessage,
     page: Page,
+    unsubscribe: Option<&str>,
     guarantee: Guarantee<'_>,
 ) -> Result<String, SendError> {
-    let content = content(message, page).map_err(SendError::NotSent)?;
+    let content = content(message, page, unsubscribe).map_err(SendError::NotSent)?;
     let mut send = state
         .ses
         .send_email()
@@ -99,19 +101,31 @@ fn classify(error: SdkError<SendEmailError, HttpResponse>) -> SendError {
     }
 }
 
-fn content(message: &MailMessage, page: Page) -> Result<EmailContent> {
+/// The headers of a mail. Mail programs offer to take a consent back by the last two, with one POST
+/// (RFC 8058); what belongs to a purchase or an account has no such offer.
+fn headers(unsubscribe: Option<&str>) -> Result<Vec<MessageHeader>> {
+    let mut headers = Vec::from([
+        // Keeps out-of-office replies from being sent (RFC 3834).
+        ("Auto-Submitted", "auto-generated".to_owned()),
+    ]);
+    if let Some(address) = unsubscribe {
+        headers.push(("List-Unsubscribe", format!("<{address}>")));
+        headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+    }
+    let header = |(name, value)| MessageHeader::builder().name(name).value(value).build();
+    headers.into_iter().map(|named| header(named).map_err(Error::internal)).collect()
+}
+
+fn content(message: &MailMessage, page: Page, unsubscribe: Option<&str>) -> Result<EmailContent> {
     let text = |text: String| Content::builder().data(text).charset("UTF-8").build();
     let built = |error: BuildError| Error::internal(error);
     let body =
         Body::builder().html(text(page.html).map_err(built)?).text(text(page.text).map_err(built)?).build();
-    // Keeps out-of-office replies from being sent (RFC 3834).
-    let automatic =
-        MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build().map_err(built)?;
     let attachments = message.images.iter().map(attachment).collect::<Result<Vec<_>>>()?;
     let message = Message::builder()
         .subject(text(page.subject).map_err(built)?)
         .body(body)
-        .headers(automatic)
+        .set_headers(Some(headers(unsubscribe)?))
         .set_attachments(Some(attachments).filter(|attachments| !attachments.is_empty()))
         .build();
     Ok(EmailContent::builder().simple(message).build())

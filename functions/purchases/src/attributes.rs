@@ -21,7 +21,10 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("showExtraAttributes")
                 .tag("Purchases")
                 .summary("What your own systems keep with an order")
-                .description("Of paid orders. Their buyers do not see it.")
+                .description(
+                    "Of paid orders. Their buyers see it only in an export of all their data; if they have that \
+                     erased, it goes, too.",
+                )
                 .refuses(["purchase_not_found"])
         })
         .put_with(replace, |op| {

@@ -4,6 +4,7 @@ mod attributes;
 mod billing;
 mod cash;
 mod checkout;
+mod erase;
 mod gateways;
 mod guest;
 mod link;
@@ -14,17 +15,19 @@ mod refunds;
 mod reservations;
 mod view;
 mod withdrawal;
+mod withdrawal_links;
 
 use std::sync::Arc;
 
 use ::payments::{PaymentGateways, reference_key};
-use actions::{Orders, QuoteKey};
+use actions::{Erasures, Orders, QuoteKey};
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, ConfigError};
 use domain::cash::CashPolicy;
 use domain::gateway_account::GatewayAccount;
 use domain::{OrderId, Result, TenantId};
+use queue::{IssueMessage, Queue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Cache;
@@ -40,6 +43,9 @@ pub struct State {
     api: Api,
     orders: Orders,
     keys: OrderKeys,
+    erasures: Erasures,
+    /// The issue queue, for mails that no order causes.
+    issues: Queue<IssueMessage>,
     gateways: PaymentGateways,
     reference_key: ReferenceKey,
     accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
@@ -61,13 +67,16 @@ impl std::fmt::Debug for ReferenceKey {
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_PUBLIC_KEYS`, `QUOTE_SECRET`, `REFERENCE_SECRET`, `ORDER_LINK_SECRET`,
-    /// `HASH_SECRET`, `PUBLIC_URL` and the gateways' variables.
+    /// `HASH_SECRET`, `ISSUE_QUEUE_URL`, `PUBLIC_URL` and the gateways' variables.
     pub fn new(boot: &Boot) -> Result<Self, ConfigError> {
         let api = Api::new(boot)?;
+        let keys = OrderKeys::from_env(&boot.env)?;
         Ok(Self {
+            erasures: Erasures::new(&api.store, keys.fingerprints().clone()),
+            issues: Queue::new(boot)?,
             orders: Orders::new(&api.store, QuoteKey::from_env(&boot.env)?),
             api,
-            keys: OrderKeys::from_env(&boot.env)?,
+            keys,
             gateways: PaymentGateways::new(boot)?,
             reference_key: ReferenceKey(reference_key(&boot.env)?),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
@@ -104,6 +113,8 @@ pub fn router(state: State) -> ApiRouter {
         .merge(attributes::routes())
         .merge(refunds::routes())
         .merge(withdrawal::routes())
+        .merge(withdrawal_links::routes())
+        .merge(erase::routes())
         .with_state(state)
 }
 

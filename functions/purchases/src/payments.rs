@@ -241,7 +241,7 @@ pub(crate) async fn show(
     let order = refresh_from_gateways(&state, order, now).await;
     let sheet = state.orders.event(order.event, now).await.ok();
     let until = match &sheet {
-        Some(sheet) => state.orders.withdrawable_until(&order, &sheet.event, now).await?,
+        Some(sheet) => state.orders.withdraw_until(&order, &sheet.event, now).await?,
         None => None,
     };
     let vouchers: Vec<_> = order.vouchers().map(|voucher| voucher.id).collect();

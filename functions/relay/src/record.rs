@@ -54,12 +54,13 @@ fn of_item(subject: Subject, outbox: Outbox) -> Result<Vec<RoutedMessage>, Strin
         }
         (Outbox::Link { to, language, purpose, sealed_token, expires_at }, _) => {
             let mail = Mail::Link(LinkMail { purpose, sealed_token, expires_at });
-            let message = MailMessage { to, language, reply_to: None, mail, images: Vec::new() };
+            let message =
+                MailMessage { to, language, reply_to: None, mail, images: Vec::new(), consent: None };
             vec![RoutedMessage::Mail(Box::new(message))]
         }
         (Outbox::Discount { to, language, reply_to }, Subject::DiscountRequest(request)) => {
             let mail = Mail::Discount(DiscountMail { request });
-            let message = MailMessage { to, language, reply_to, mail, images: Vec::new() };
+            let message = MailMessage { to, language, reply_to, mail, images: Vec::new(), consent: None };
             vec![RoutedMessage::Mail(Box::new(message))]
         }
         (Outbox::RefundsWaiting, Subject::Tenant(tenant)) => {
@@ -76,6 +77,9 @@ fn of_item(subject: Subject, outbox: Outbox) -> Result<Vec<RoutedMessage>, Strin
         }
         (Outbox::StaffInvited, Subject::Invitation(tenant, invitation)) => {
             vec![RoutedMessage::Issue(IssueMessage::StaffInvited { tenant, invitation })]
+        }
+        (Outbox::FactorsChanged { news, at }, Subject::SecondFactors(user)) => {
+            vec![RoutedMessage::Issue(IssueMessage::FactorsChanged { user, news, at })]
         }
         (outbox, subject) => return Err(format!("{outbox:?} on {subject:?}")),
     })
@@ -129,6 +133,7 @@ mod tests {
         issue {"kind":"tickets","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700"}
         payments, later {"kind":"reconcile","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","order":"ord_01jd8m4p2sf3x9d0h6c1v8a700","round":0}
         issue {"kind":"staff_invited","tenant":"tnt_01jd8m3n7kf8bq4v3k7w2r9s5t","invitation":"inv_4qk1f3v8s0hd9rj2c7n5w6b8xe"}
+        issue {"kind":"factors_changed","user":"usr_01jd8m3n7kf8bq4v3k7w2r9s5t","news":{"is":"passkey_removed","name":"Celular","last":true},"at":"2026-11-18T11:06:40Z"}
         "#);
     }
 }

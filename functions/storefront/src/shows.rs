@@ -11,7 +11,7 @@ use domain::{Amount, Currency, EventId, Result, SeriesId, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use web::{Answer, Cached, Freshness, Page, Paging, Query, Shared, SiteTenant};
+use web::{Answer, Cached, Freshness, Page, Paging, Query, Refuses, Shared, SiteTenant};
 
 use crate::State;
 use crate::short::ShortShow;
@@ -25,6 +25,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     "By their start. Shows in all places and of all organisers, unless a filter says otherwise. At an \
                      organiser's own host, and for its pages elsewhere, only its shows.",
                 )
+                .refuses(["tenant_not_found"])
             }),
         )
         .api_route(
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("listAvailableShows").summary("List upcoming shows in short form").tag("Storefront").description(
                     "By their start; without postponed and cancelled ones. At an organiser's own host, only its shows.",
                 )
+                .refuses(["tenant_not_found"])
             }),
         )
         .api_route(
@@ -43,6 +45,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      forgiven, and the last word may be incomplete. Postponed and cancelled shows are found, too. At an organiser's \
                      own host, only its shows.",
                 )
+                .refuses(["tenant_not_found"])
             }),
         )
 }
@@ -135,6 +138,16 @@ struct Filters {
     country: Option<String>,
     /// Only shows that these words may mean; typos are forgiven.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
+    /// Only shows of the organiser with this slug, one that it had before, or this id.
+    #[schemars(length(min = 1, max = 80))]
+    organizer: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct OfOrganizer {
+    /// Only shows of the organiser with this slug, one that it had before, or this id.
+    #[schemars(length(min = 1, max = 80))]
+    organizer: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -144,6 +157,9 @@ struct Search {
     /// The most shows to return. 10 if missing.
     #[schemars(range(min = 1, max = 50))]
     limit: Option<u8>,
+    /// Only shows of the organiser with this slug, one that it had before, or this id.
+    #[schemars(length(min = 1, max = 80))]
+    organizer: Option<String>,
 }
 
 async fn list(
@@ -155,8 +171,10 @@ async fn list(
 ) -> Answer<Cached<Page<ShowView>>> {
     filters.check()?;
     let now = state.clock.now();
+    let shown = state.shown(&site, filters.organizer.as_deref(), now).await?;
     let list = state.catalog.shows(now).await?;
-    let mut shows = list.filtered(filters.filter(site.tenant()), now);
+    let mut shows = list.filtered(filters.filter(shown.site), now);
+    shows.retain(|show| shown.has(show));
     // A search returns shows by how well they fit, but a list is ordered by start.
     shows.sort_by_cached_key(|show| Store::after_show(show));
     let (shows, last) = page(shows, &paging)?;
@@ -168,12 +186,14 @@ async fn list(
 async fn available(
     Shared(state): Shared<State>,
     site: SiteTenant,
+    Query(OfOrganizer { organizer }): Query<OfOrganizer>,
     paging: Paging,
     freshness: Freshness,
 ) -> Answer<Cached<Page<ShortShow>>> {
     let now = state.clock.now();
+    let shown = state.shown(&site, organizer.as_deref(), now).await?;
     let list = state.catalog.shows(now).await?;
-    let (shows, last) = page(list.available(now).filter(|show| is_at(show, &site)).collect(), &paging)?;
+    let (shows, last) = page(list.available(now).filter(|show| shown.has(show)).collect(), &paging)?;
     let shows = state.catalog.priced(shows, now).await;
     let shows = shows.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Ok(Cached::public(&Page::new(shows, last), LIST_SECONDS, &freshness)?.by_site())
@@ -190,17 +210,37 @@ async fn search(
         .check((1..=MAX_FOUND).contains(&limit), "#limit", format!("Must be between 1 and {MAX_FOUND}."))
         .finish()?;
     let now = state.clock.now();
+    let shown = state.shown(&site, search.organizer.as_deref(), now).await?;
     let list = state.catalog.shows(now).await?;
     let found = list.search(&search.q, now).into_iter();
-    let found = found.filter(|show| is_at(show, &site)).take(limit.into());
+    let found = found.filter(|show| shown.has(show)).take(limit.into());
     let found = state.catalog.priced(found, now).await;
     let items = found.iter().map(|show| ShortShow::new(show, &state.public_url, now)).collect();
     Ok(Cached::public(&Found { items }, LIST_SECONDS, &freshness)?.by_site())
 }
 
-/// True if the site shows the show: its organiser's only.
-fn is_at(show: &EventSummary, site: &SiteTenant) -> bool {
-    site.tenant().is_none_or(|tenant| show.tenant_id == tenant)
+/// Whose shows a list has: everybody's, unless the site or the request says otherwise. At an organiser's
+/// own host, another's list is empty.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    site: Option<TenantId>,
+    organizer: Option<TenantId>,
+}
+
+impl Shown {
+    fn has(self, show: &EventSummary) -> bool {
+        [self.site, self.organizer].into_iter().flatten().all(|tenant| show.tenant_id == tenant)
+    }
+}
+
+impl State {
+    async fn shown(&self, site: &SiteTenant, organizer: Option<&str>, now: Timestamp) -> Result<Shown> {
+        let organizer = match organizer {
+            Some(name) => Some(self.catalog.organizer_named(name, now).await?),
+            None => None,
+        };
+        Ok(Shown { site: site.tenant(), organizer })
+    }
 }
 
 impl Filters {

@@ -18,6 +18,7 @@ mod opening;
 mod orders;
 mod quotes;
 mod tickets;
+mod withdrawals;
 
 pub use catalog::{
     AreaAvailability, AreaOffer, BestSeats, Catalog, DateOffer, OrganizerPage, PricedShow, ProductOffer,
@@ -29,3 +30,4 @@ pub use erasure::{ErasureProgress, Erasures};
 pub use orders::{NewReservation, Orders, RequestDigest};
 pub use quotes::{QuoteKey, Quotes};
 pub use tickets::{BoughtVoucher, HeldTicket, TicketDetails, TicketStatus, Tickets};
+pub use withdrawals::{WithdrawableOrder, Withdrawals};

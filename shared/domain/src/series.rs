@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Fields;
 use crate::event::{Event, EventStatus};
+use crate::plan::PinnedPlan;
 use crate::{Error, EventId, Result, SeriesId, TenantId};
 
 /// The most events that are dates of one series.
@@ -85,6 +86,9 @@ pub struct SeriesDate {
     pub status: EventStatus,
     /// True if everybody may see it in lists.
     pub listed: bool,
+    /// The published version of the event's seating plan; `None` as long as its plan is generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PinnedPlan>,
 }
 
 impl SeriesDate {
@@ -98,13 +102,34 @@ impl SeriesDate {
             ends_at: event.ends_at,
             status: event.status,
             listed: event.is_listed(),
+            plan: event.plan,
         }
     }
+}
+
+/// The seating plan that the dates of a series share, in the latest version that one of them published.
+/// `except` is the date that asks.
+///
+/// # Errors
+/// `plan_not_found` if no other date has a plan; `plans_differ` if they have several.
+pub fn shared_plan(dates: &[SeriesDate], except: EventId) -> Result<PinnedPlan> {
+    let others = || dates.iter().filter(|date| date.event_id != except && date.plan.is_some());
+    let latest = others().filter_map(|date| date.plan).max_by_key(|plan| plan.version).ok_or_else(|| {
+        Error::not_found("plan_not_found", "No other date of this series has a published plan of its own.")
+    })?;
+    if others().all(|date| date.plan.is_some_and(|plan| plan.id == latest.id)) {
+        return Ok(latest);
+    }
+    let detail = "The dates of this series have different plans: see `events`. Name the one to take it from.";
+    let events: Vec<String> = others().map(|date| date.event_id.to_string()).collect();
+    Err(Error::conflict("plans_differ", detail).with("events", events))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PlanId;
+    use crate::pricing::fixture::event;
     use crate::testing::at;
 
     fn series(dates: u16) -> Series {
@@ -133,5 +158,26 @@ mod tests {
             series(dates).check_room("/series_id", &mut fields);
             assert_eq!(fields.finish().is_ok(), room, "{dates}");
         }
+    }
+
+    #[test]
+    fn the_plan_of_a_series_is_the_one_that_its_dates_share() {
+        let [one, other] = [1, 2].map(|second| PlanId::generate(at(second)));
+        let [first, second, third] = [1, 2, 3].map(|second| EventId::generate(at(second)));
+        let date = |event_id, plan: Option<(PlanId, u32)>| SeriesDate {
+            plan: plan.map(|(id, version)| PinnedPlan { id, version }),
+            ..SeriesDate::new(&Event { id: event_id, ..event() })
+        };
+        let shared = |dates: &[SeriesDate], except| shared_plan(dates, except).map_err(|error| error.code());
+        let plan = |id, version| Ok(PinnedPlan { id, version });
+        let same = [date(first, Some((one, 3))), date(second, Some((one, 5))), date(third, None)];
+        assert_eq!(shared(&same, third), plan(one, 5));
+        assert_eq!(shared(&same, second), plan(one, 3), "what it has itself does not count");
+        assert_eq!(shared(&same[2..], first), Err("plan_not_found"));
+        let mixed = [date(first, Some((one, 3))), date(second, Some((other, 5)))];
+        assert_eq!(shared(&mixed, third), Err("plans_differ"));
+        assert_eq!(shared(&mixed, second), plan(one, 3));
+        let told = shared_plan(&mixed, third).expect_err("refused").members()["events"].clone();
+        assert_eq!(told, serde_json::json!([first, second]));
     }
 }

@@ -13,6 +13,7 @@ mod dead_letters;
 mod mail;
 mod message;
 mod payment_mail;
+mod person_mail;
 mod producer;
 mod sanitise;
 mod sealed;
@@ -27,5 +28,6 @@ pub use message::{IssueMessage, Message, Notification, PaymentMessage};
 pub use payment_mail::{
     DifferencesMail, PaymentFacts, PaymentsMail, RefundsWaitingMail, SlipMail, WaitingRefund,
 };
+pub use person_mail::{ErasureMail, FactorsMail, NeededConsent, WithdrawableFacts, WithdrawalLinksMail};
 pub use producer::Queue;
 pub use sealed::{TokenSeal, Unsealable};

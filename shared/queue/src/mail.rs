@@ -10,7 +10,10 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{DifferencesMail, PaymentsMail, RefundsWaitingMail, SlipMail};
+use crate::{
+    DifferencesMail, ErasureMail, FactorsMail, NeededConsent, PaymentsMail, RefundsWaitingMail, SlipMail,
+    WithdrawalLinksMail,
+};
 
 /// A message to `mailer`: one e-mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct MailMessage {
     /// The pictures in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
+    /// The consent that it needs; `None` if it belongs to a purchase or an account, as most do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<NeededConsent>,
 }
 
 /// A picture inside of an e-mail.
@@ -60,6 +66,12 @@ pub enum Mail {
     RefundDue(OrderMail),
     /// The buyer withdrew from the purchase.
     Withdrawn(WithdrawalMail),
+    /// The orders from which their buyer can withdraw.
+    WithdrawalLinks(WithdrawalLinksMail),
+    /// A guest confirms that all data is to be erased.
+    ErasureAsked(ErasureMail),
+    /// Something was done to a user's second factors.
+    FactorsChanged(FactorsMail),
     /// The places are kept until the money of a slip or transfer is there.
     PaymentPending(SlipMail),
     /// The places were gone when the gateway told of the slip.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::MailMessage;
 use domain::outbox::OrderNews;
+use domain::second_factor::FactorNews;
+use domain::user::Email;
 
 /// The message type of one queue.
 pub trait Message: Serialize + DeserializeOwned {
@@ -117,6 +119,23 @@ pub enum IssueMessage {
         tenant: TenantId,
         /// The invitation.
         invitation: InvitationId,
+    },
+    /// Tell a user what was done to the second factors.
+    FactorsChanged {
+        /// The user.
+        user: UserId,
+        /// What was done.
+        news: FactorNews,
+        /// When.
+        at: Timestamp,
+    },
+    /// Mail the links of the orders from which the owner of an address can withdraw.
+    WithdrawalAsked {
+        /// The address.
+        email: Email,
+        /// The one order that was asked for; all if missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<OrderId>,
     },
     /// Mail a transferred ticket to its new holder.
     TransferAccepted {

@@ -5,13 +5,14 @@
 //! organiser, and says its facts so ([`domain::discount::facts`]).
 
 use domain::Person;
+use domain::second_factor::FactorNews;
 use domain::tenant::LegalInfo;
 use domain::words::{line, note, person_name, title};
 
 use crate::{
-    Admission, DifferencesMail, InvitationMail, Mail, MailMessage, OrderLinkMail, OrderMail, Organiser,
-    PaymentsMail, RefundsWaitingMail, Show, SlipMail, TicketsMail, TransferMail, VoucherFacts, WaitingRefund,
-    WithdrawalMail,
+    Admission, DifferencesMail, ErasureMail, FactorsMail, InvitationMail, Mail, MailMessage, OrderLinkMail,
+    OrderMail, Organiser, PaymentsMail, RefundsWaitingMail, Show, SlipMail, TicketsMail, TransferMail,
+    VoucherFacts, WaitingRefund, WithdrawableFacts, WithdrawalLinksMail, WithdrawalMail,
 };
 
 impl MailMessage {
@@ -50,6 +51,20 @@ fn mail(mail: Mail) -> Mail {
             organiser: organiser(mail.organiser),
             ..mail
         }),
+        Mail::WithdrawalLinks(mail) => {
+            let named = |facts: WithdrawableFacts| WithdrawableFacts { show: show(facts.show), ..facts };
+            Mail::WithdrawalLinks(WithdrawalLinksMail {
+                orders: mail.orders.into_iter().map(named).collect(),
+            })
+        }
+        Mail::ErasureAsked(mail) => Mail::ErasureAsked(ErasureMail {
+            show: show(mail.show),
+            organiser: organiser(mail.organiser),
+            ..mail
+        }),
+        Mail::FactorsChanged(mail) => {
+            Mail::FactorsChanged(FactorsMail { news: factor_news(mail.news), ..mail })
+        }
         Mail::PaymentPending(mail) => Mail::PaymentPending(slip(mail)),
         Mail::SlipWithoutPlaces(mail) => Mail::SlipWithoutPlaces(slip(mail)),
         Mail::PaymentMismatch(mail) => Mail::PaymentMismatch(payments(mail)),
@@ -73,6 +88,15 @@ fn mail(mail: Mail) -> Mail {
         }
         // These have no typed texts.
         Mail::Link(_) | Mail::Discount(_) => mail,
+    }
+}
+
+/// The user's own name for a passkey, which somebody else may have chosen.
+fn factor_news(news: FactorNews) -> FactorNews {
+    match news {
+        FactorNews::PasskeyAdded { name } => FactorNews::PasskeyAdded { name: title(&name) },
+        FactorNews::PasskeyRemoved { name, last } => FactorNews::PasskeyRemoved { name: title(&name), last },
+        other => other,
     }
 }
 

@@ -8,11 +8,12 @@ use aide::openapi::Operation;
 use axum::extract::{FromRef, FromRequestParts};
 use boot::{ConfigError, Env, Secret};
 use domain::access::{Claims, Role};
+use domain::erasure_confirmation::ErasureConfirmation;
 use domain::order::Order;
 use domain::order_link::{OrderLink, order_link_invalid};
 use domain::purchaser::{self, OrderAccess};
 use domain::user::Email;
-use domain::{Error, Result};
+use domain::{Error, Result, Timestamp, UserId};
 use http::request::Parts;
 use indexmap::IndexMap;
 use store::Fingerprints;
@@ -58,6 +59,14 @@ impl OrderKeys {
     /// The text of the link that opens `order` now.
     pub fn link_of(&self, order: &Order) -> String {
         OrderLink::of(order).encode(&self.link)
+    }
+
+    /// Checks that `text` confirms that the guest `user` wants all data erased.
+    ///
+    /// # Errors
+    /// `confirmation_invalid`.
+    pub fn check_confirmation(&self, text: &str, user: UserId, now: Timestamp) -> Result<()> {
+        ErasureConfirmation::check(text, &self.link, user, now)
     }
 
     /// The person of a token.

@@ -424,9 +424,10 @@ async fn promotion(world: &SampleBoxOffice, method: &str, path: &str) -> Option<
 
 fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
     let call = Call::new(DataOwner::Everybody);
+    let organizer = format!("organizer={}", world.admin.tenant);
     Some(match (method, path) {
         ("GET", "/public/site") => call,
-        ("GET", "/public/events") => call.query("limit=2&city=bogota&status=published"),
+        ("GET", "/public/events") => call.query(format!("limit=2&city=bogota&status=published&{organizer}")),
         (
             "GET",
             "/public/events/{slug}" | "/public/events/{slug}/areas" | "/public/events/{slug}/products",
@@ -443,8 +444,11 @@ fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
                 "event_id": world.seated.id, "lines": [seats], "extras": [drinks], "currency": "COP",
             }))
         }
-        ("GET", "/shows/search") => call.query("q=los%20farols"),
-        ("GET", "/shows/available") => call,
+        ("POST", "/public/withdrawals") => {
+            call.body(json!({"email": world.new_address(), "order_id": world.order["id"]}))
+        }
+        ("GET", "/shows/search") => call.query(format!("q=los%20farols&{organizer}")),
+        ("GET", "/shows/available") => call.query(organizer),
         _ => return None,
     })
 }

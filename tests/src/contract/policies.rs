@@ -154,6 +154,7 @@ fn the_policies_match_the_snapshot() {
     issuer
       dynamodb table: BatchGetItem, GetItem, Query
       dynamodb table/index/GSI1: Query
+      secretsmanager hash-secret: GetSecretValue
       secretsmanager order-link-secret: GetSecretValue
       secretsmanager ticket-secret: GetSecretValue
       sqs mail-queue: SendMessage
@@ -165,6 +166,7 @@ fn the_policies_match_the_snapshot() {
       sqs payments-queue: SendMessage
     mailer
       dynamodb table: GetItem, UpdateItem
+      secretsmanager hash-secret: GetSecretValue
       secretsmanager mail-secret: GetSecretValue
       ses arn:aws:ses:us-east-1:000000000000:*: SendEmail
       sqs mail-queue: SendMessage
@@ -185,6 +187,7 @@ fn the_policies_match_the_snapshot() {
       secretsmanager reference-secret: GetSecretValue
       secretsmanager sandbox-api-key: GetSecretValue
       secretsmanager sandbox-webhook-secret: GetSecretValue
+      sqs issue-queue: SendMessage
     relay
       dynamodb table: GetItem, PutItem
       sqs issue-queue: SendMessage

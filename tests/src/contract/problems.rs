@@ -48,6 +48,7 @@ const NOT_ON_PAGES: &[&str] = &[
     "not_enough_free",
     "path_invalid",
     "plan_too_large",
+    "plans_differ",
     "problem_not_found",
     "product_not_found",
     "refund_disputed",

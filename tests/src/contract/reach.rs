@@ -34,8 +34,8 @@ const NEVER: [(&str, &str, &str); 2] = [
 ];
 
 /// The types of `shared/actions`, as functions name their values.
-const ACTIONS: [&str; 7] =
-    ["catalog.", "quotes.", "orders.", "tickets.", "community.", "discounts.", "erasures."];
+const ACTIONS: [&str; 8] =
+    ["catalog.", "quotes.", "orders.", "tickets.", "community.", "discounts.", "erasures.", "withdrawals."];
 
 /// A function of `shared/store`: the actions in its own body, and the names that it calls.
 #[derive(Debug, Default)]

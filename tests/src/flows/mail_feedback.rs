@@ -76,6 +76,7 @@ fn message_for(request: DiscountRequestId, to: &str) -> MailMessage {
         reply_to: None,
         mail: Mail::Discount(DiscountMail { request }),
         images: Vec::new(),
+        consent: None,
     }
 }
 

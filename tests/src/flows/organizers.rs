@@ -274,3 +274,48 @@ async fn an_order_keeps_the_versions_that_its_buyer_accepted() {
     app.idle().await;
     app.close().await;
 }
+
+#[tokio::test]
+async fn lists_of_shows_can_be_one_organisers() {
+    let app = TestApp::start().await;
+    let (faroles, mareas) = (app.organizer("faroles").await, app.organizer("mareas").await);
+    for slug in ["faroles", "faroles-del-sur"] {
+        change(&app, &faroles, json!({"slug": slug})).ok().await;
+    }
+    let ours = app.show(&faroles, "Los Faroles", 100, 20_000).await.slug;
+    let theirs = app.show(&mareas, "Los Faroles de la Marea", 100, 20_000).await.slug;
+    app.clock.advance(A_WHILE);
+    let slugs = async |request: Request| {
+        let list = request.ok().await;
+        let shows = list["items"].as_array().expect("shows").iter();
+        let mut slugs: Vec<String> = shows.map(|show| text(&show["slug"]).to_owned()).collect();
+        slugs.sort();
+        slugs
+    };
+    let mut both = [ours.clone(), theirs.clone()];
+    both.sort();
+    for list in [
+        "/api/v1/public/events?limit=50",
+        "/api/v1/shows/available?limit=50",
+        "/api/v1/shows/search?q=faroles",
+    ] {
+        assert_eq!(slugs(app.get(list)).await, both, "{list}");
+        // By its slug, one that it had before, or its id.
+        for name in ["faroles-del-sur", "faroles", faroles.tenant.as_str()] {
+            let of = app.get(format!("{list}&organizer={name}"));
+            assert_eq!(slugs(of).await, [ours.as_str()], "{list} of {name}");
+        }
+        assert_eq!(slugs(app.get(format!("{list}&organizer={}", mareas.tenant))).await, [theirs.as_str()]);
+        for nobody in ["nadie-conocido", "Faroles", "x"] {
+            app.get(format!("{list}&organizer={nobody}")).refused(404, "tenant_not_found").await;
+        }
+    }
+    // At an organiser's own host, the list of another is empty.
+    super::sites::prove(&app, &mareas, "marea.example").await;
+    app.clock.advance(Duration::from_secs(11));
+    let at_host =
+        |query: &str| app.get(format!("/api/v1/public/events?{query}")).header("host", "marea.example");
+    assert_eq!(slugs(at_host(&format!("organizer={}", mareas.tenant))).await, [theirs.as_str()]);
+    assert_eq!(slugs(at_host("organizer=faroles")).await, [""; 0]);
+    app.close().await;
+}

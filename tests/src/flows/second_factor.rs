@@ -71,3 +71,57 @@ async fn a_refund_needs_a_recent_sign_in() {
     refund(fresh["access_token"].as_str().expect("a token")).ok().await;
     app.close().await;
 }
+
+/// What the mails to an address say was done to its second factors, the oldest first.
+fn told(app: &TestApp, to: &str) -> Vec<String> {
+    let about = ["El segundo factor de tu cuenta", "The second factor of your account"];
+    let mails = app
+        .mails(to)
+        .into_iter()
+        .filter(|mail| mail.html.as_ref().is_some_and(|html| about.iter().any(|title| html.contains(title))));
+    let sentence = |text: &str| {
+        let said = text
+            .lines()
+            .find(|line| ["Se ", "The ", "A ", "An "].iter().any(|start| line.starts_with(start)));
+        said.map(str::to_owned)
+    };
+    mails.filter_map(|mail| sentence(mail.text.as_deref()?)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_hears_by_mail_what_was_done_to_the_second_factors() {
+    let app = TestApp::start().await;
+    let ana = app.confirmed("ana").await;
+    let added = add_app(&app, &ana.token).await;
+    app.idle().await;
+    assert_eq!(told(&app, &ana.email), ["Se agregó una app de autenticación a tu cuenta."]);
+    // A sign-in with the app is no news; one with a recovery code is.
+    app.clock.advance(Duration::from_secs(60));
+    let sign_in = async |proof: &str, value: serde_json::Value| {
+        let login = json!({"email": ana.email, "password": testkit::PASSWORD});
+        let asked = app.post("/api/v1/auth/login").json(login).refused(403, "second_factor_required").await;
+        let answer = json!({"challenge": asked["challenge"], proof: value});
+        let signed_in = app.post("/api/v1/auth/second-factor").json(answer).ok().await;
+        app.idle().await;
+        signed_in["access_token"].as_str().expect("a token").to_owned()
+    };
+    sign_in("code", code_of(&app, &added.secret).into()).await;
+    assert_eq!(told(&app, &ana.email).len(), 1);
+    let token = sign_in("recovery_code", added.recovery_codes[0].clone()).await;
+    app.post("/api/v1/auth/me/recovery-codes").token(&token).ok().await;
+    app.idle().await;
+    app.patch("/api/v1/auth/me").token(&token).json(json!({"language": "en"})).ok().await;
+    app.delete("/api/v1/auth/me/factors/totp").token(&token).send().await.ok_empty();
+    app.idle().await;
+    assert_eq!(
+        told(&app, &ana.email),
+        [
+            "Se agregó una app de autenticación a tu cuenta.",
+            "Se usó un código de recuperación de tu cuenta. Te quedan 9.",
+            "Se hicieron códigos de recuperación nuevos para tu cuenta; los de antes ya no valen.",
+            "The authenticator app of your account was removed. Your account has no second factor any more: your \
+             password or a link is enough to sign in.",
+        ]
+    );
+    app.close().await;
+}

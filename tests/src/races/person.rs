@@ -5,7 +5,8 @@ use cloud::services::{FaultRates, Spot};
 use serde_json::json;
 use testkit::{Organizer, Show, TestApp, TestUser};
 
-use crate::table::order_of;
+use crate::flows::guest_erasure::mailed_confirmation;
+use crate::table::{fingerprints, order_of, table_of};
 
 async fn house() -> (TestApp, Organizer, Show, TestUser) {
     let app = TestApp::start().await;
@@ -97,4 +98,49 @@ async fn a_ticket_that_is_accepted_meanwhile_was_accepted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_condition_an_accepted_offer_was_cancelled() {
     assert!(!acceptance_holds(unguarded()).await, "the race test would not notice a race");
+}
+
+/// Whether a payment that starts while its buyer, a guest, is erased buys tickets that the buyer hears of.
+async fn guests_payment_holds(rates: FaultRates) -> bool {
+    let app = TestApp::start().await;
+    let organizer = app.organizer("organiza").await;
+    let show = app.show(&organizer, "Los Faroles", 50, 50_000).await;
+    let to = "ana@example.com";
+    let held = app.reserve_as_guest(to, &show.id, json!({"area_id": show.area, "quantity": 1})).await;
+    let link = held["order_access"].as_str().expect("a link").to_owned();
+    let path = format!("/api/v1/purchases/{}/erase", held["id"].as_str().expect("an id"));
+    app.post(&path).link(&link).json(json!({})).ok().await;
+    app.idle().await;
+    let confirmation = json!({"confirmation": mailed_confirmation(&app, to)});
+    app.post(&path).link(&link).json(confirmation).ok().await;
+    let guest = fingerprints(&app).guest(&to.parse().expect("an address"));
+    app.chaos.set(rates);
+    let halt = app.chaos.halt(Spot::at(format!("U#{}/O#", guest.suffix())).by("janitor"));
+    let pay = async {
+        halt.reached().await;
+        let pay = json!({"reservation_id": held["id"]});
+        let started = app.post("/api/v1/purchases").link(&link).json(pay).ok().await;
+        drop(halt);
+        started
+    };
+    let (ran, started) = tokio::join!(app.cloud.run_schedule_now("Erase"), pay);
+    ran.expect("the janitor works");
+    app.chaos.set(FaultRates::default());
+    app.approve(&started).await;
+    app.idle().await;
+    let id = held["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let order = table_of(&app, "purchases").order(guest, id).await.expect("read").expect("there");
+    let holds = order.status.is_settled() && !order.is_forgotten() && order.mailed_at.is_some();
+    app.close().await;
+    holds
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guests_payment_that_starts_meanwhile_buys_its_tickets() {
+    assert!(guests_payment_holds(FaultRates::default()).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_condition_a_guests_payment_is_lost() {
+    assert!(!guests_payment_holds(unguarded()).await, "the race test would not notice a race");
 }

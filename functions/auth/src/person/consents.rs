@@ -145,11 +145,8 @@ impl State {
     }
 
     fn consent_view(&self, fingerprint: &str, consent: Consent) -> Result<ConsentView> {
-        let bytes = URL_SAFE_NO_PAD.decode(fingerprint).map_err(Error::internal)?;
-        let fingerprint = bytes.try_into().map_err(|_| Error::internal("a fingerprint of another length"))?;
-        let token = UnsubscribeToken { fingerprint, tenant: consent.tenant, purpose: consent.purpose };
-        let token = token.encode(&self.unsubscribe_key);
-        let unsubscribe_url = format!("{}/api/v1/auth/unsubscribe/{token}", self.public_url);
+        let token = UnsubscribeToken::of(fingerprint, consent.tenant, consent.purpose)?;
+        let unsubscribe_url = token.url(&self.public_url, &self.unsubscribe_key);
         Ok(ConsentView { consent, unsubscribe_url })
     }
 }

@@ -4,6 +4,7 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::get_with;
 use domain::discount::MAX_ATTEMPTS;
 use domain::member::Member;
+use domain::order::Order;
 use domain::user::{User, user_not_found};
 use domain::{DiscountRequestId, Error, Result, Timestamp};
 use schemars::JsonSchema;
@@ -11,7 +12,8 @@ use serde::Serialize;
 use web::{Answer, Buyer, Json, Page, Paging, Recent, Refuses, Shared};
 
 use super::consents::ConsentView;
-use super::view::{MemberData, OrderData, SessionData, TransferData};
+use super::order_view::{BillingData, OrderData};
+use super::view::{MemberData, SessionData, TransferData};
 use crate::State;
 use crate::me::Profile;
 use crate::second_factor::FactorsView;
@@ -26,8 +28,9 @@ pub(super) fn routes() -> ApiRouter<State> {
         "/api/v1/auth/me/export",
         get_with(export, |op| {
             op.id("exportMe").tag("A person's data").summary("All data of the person who is signed in").description(
-                "As one JSON document: account, sessions, second factors without their secrets, orders with \
-                 payments and tickets, transfers, and what organisers' communities have of the confirmed \
+                "As one JSON document: account, sessions, second factors without their secrets, consents, orders \
+                 with payments, slips, tickets, vouchers, data for invoices and what organisers' own systems keep \
+                 with them, transfers, and what organisers' communities have of the confirmed \
                  address. Whoever has more than fits a page, which is far under 5 MB, goes on with \
                  `next_cursor`; account and communities are on the first page.",
             )
@@ -63,6 +66,9 @@ struct PersonData {
     second_factors: FactorsView,
     /// What the confirmed address was given to organisers for.
     consents: Vec<ConsentView>,
+    /// The data for an invoice that were given last, which the next order is offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_billing: Option<BillingData>,
     /// The communities that have a member with the account's confirmed address.
     communities: Vec<MemberData>,
 }
@@ -132,7 +138,10 @@ async fn export(
         page.last
     } else {
         let page = state.store.orders(id, after, paging.limit).await?;
-        orders.extend(page.items.into_iter().map(OrderData::from));
+        let ids: Vec<_> = page.items.iter().map(|order| order.id).collect();
+        let mut beside = state.store.beside_orders(id, &ids).await?;
+        let data = |order: &Order| OrderData::new(order, beside.remove(&order.id).unwrap_or_default());
+        orders.extend(page.items.iter().map(data));
         page.last
     };
     let next = place.next(last, ids.len()).map(|place| place.text());
@@ -163,6 +172,7 @@ impl State {
             sessions: sessions.into_iter().map(SessionData::from).collect(),
             second_factors: self.store.second_factors(user.id).await?.into(),
             consents,
+            last_billing: self.store.last_billing(user.id).await?.map(BillingData::from),
             communities,
         })
     }

@@ -3,6 +3,7 @@
 mod consents;
 mod erase;
 mod export;
+mod order_view;
 mod view;
 
 use aide::axum::ApiRouter;

@@ -1,15 +1,11 @@
-//! What an export shows.
+//! What an export shows, besides orders.
 
 use domain::discount::{DecisionType, DiscountRequest, RequestStatus};
 use domain::member::Member;
-use domain::order::{Attendee, Order, OrderStatus, Payment, PaymentState};
-use domain::payment::GatewayName;
-use domain::seat::SeatLabel;
 use domain::session::Session;
 use domain::transfer::{Transfer, TransferState};
 use domain::{
-    Amount, AreaId, Currency, DiscountRequestId, EventId, MemberId, OrderId, SessionId, TenantId, TicketId,
-    Timestamp, TransferId, UserId,
+    DiscountRequestId, EventId, MemberId, SessionId, TenantId, TicketId, Timestamp, TransferId, UserId,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -27,99 +23,6 @@ impl From<Session> for SessionData {
     fn from(session: Session) -> Self {
         let Session { id, created_at, last_used_at, user_agent, .. } = session;
         Self { id, created_at, last_used_at, user_agent }
-    }
-}
-
-/// An order with what it says of its buyer. Amounts are in `currency`.
-#[serde_with::skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct OrderData {
-    id: OrderId,
-    event_id: EventId,
-    organiser_id: TenantId,
-    status: OrderStatus,
-    buyer_email: String,
-    buyer_name: String,
-    attendees: Vec<Attendee>,
-    lines: Vec<LineData>,
-    currency: Currency,
-    total: Amount,
-    promotion_code: Option<String>,
-    payments: Vec<PaymentData>,
-    tickets: Vec<TicketData>,
-    created_at: Timestamp,
-    paid_at: Option<Timestamp>,
-    mailed_at: Option<Timestamp>,
-}
-
-/// Tickets of one area at one price.
-#[derive(Debug, Serialize, JsonSchema)]
-struct LineData {
-    area_id: AreaId,
-    quantity: u8,
-    seats: Vec<SeatLabel>,
-    total: Amount,
-}
-
-/// A payment of an order.
-#[serde_with::skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
-struct PaymentData {
-    gateway: GatewayName,
-    payment_id: Option<String>,
-    state: PaymentState,
-    amount: Amount,
-    refunded: Amount,
-}
-
-/// A ticket of an order.
-#[derive(Debug, Serialize, JsonSchema)]
-struct TicketData {
-    id: TicketId,
-    refunded: bool,
-    /// True if it was handed on.
-    handed_on: bool,
-}
-
-impl From<Order> for OrderData {
-    fn from(order: Order) -> Self {
-        let amount = |minor| Amount::of(minor, order.currency);
-        let payment = |payment: &Payment| PaymentData {
-            gateway: payment.gateway,
-            payment_id: payment.payment_id.clone(),
-            state: payment.state,
-            amount: amount(payment.amount),
-            refunded: amount(payment.refunded),
-        };
-        let lines = order.lines.iter().map(|line| LineData {
-            area_id: line.area,
-            quantity: line.quantity,
-            seats: line.seats.clone(),
-            total: amount(line.total),
-        });
-        let tickets = order.tickets().map(|ticket| TicketData {
-            id: ticket.id,
-            refunded: ticket.refunded,
-            handed_on: ticket.holder != order.user,
-        });
-        Self {
-            id: order.id,
-            event_id: order.event,
-            organiser_id: order.tenant,
-            status: order.status,
-            buyer_email: order.buyer.email.clone(),
-            buyer_name: order.buyer.name.clone(),
-            attendees: order.attendees.clone(),
-            lines: lines.collect(),
-            currency: order.currency,
-            total: amount(order.total),
-            promotion_code: order.promotion_code.clone(),
-            payments: order.payments.iter().map(payment).collect(),
-            tickets: tickets.collect(),
-            created_at: order.id.created_at(),
-            paid_at: order.paid_at,
-            mailed_at: order.mailed_at,
-        }
     }
 }
 

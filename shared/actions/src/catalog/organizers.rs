@@ -33,7 +33,7 @@ impl Catalog {
     /// # Errors
     /// `tenant_not_found`.
     pub async fn organizer_page(&self, name: &str, now: Timestamp) -> Result<OrganizerPage> {
-        let id = self.organizer_id(name, now).await?;
+        let id = self.organizer_named(name, now).await?;
         let read = || async move { Ok(self.store.tenant(id).await?) };
         let organizer = self.caches.organizers.get(id, now, read).await?.ok_or_else(tenant_not_found)?;
         Ok(OrganizerPage { organizer, shows: self.shows(now).await? })
@@ -51,7 +51,7 @@ impl Catalog {
         version: Option<u16>,
         now: Timestamp,
     ) -> Result<Arc<Policy>> {
-        let id = self.organizer_id(name, now).await?;
+        let id = self.organizer_named(name, now).await?;
         let version = match version {
             Some(version) => version,
             None => {
@@ -64,7 +64,11 @@ impl Catalog {
         self.caches.policies.get((id, kind, version), now, read).await?.ok_or_else(policy_not_found)
     }
 
-    async fn organizer_id(&self, name: &str, now: Timestamp) -> Result<TenantId> {
+    /// The id of the organiser with this slug, or one that it had before, or this id.
+    ///
+    /// # Errors
+    /// `tenant_not_found`, but not for an id that nobody has.
+    pub async fn organizer_named(&self, name: &str, now: Timestamp) -> Result<TenantId> {
         // Slugs have no underscores, and ids have one.
         if let Ok(id) = name.parse() {
             return Ok(id);

@@ -9,9 +9,8 @@ mod withdrawal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::event::event_not_found;
+use domain::event::{Event, event_not_found};
 use domain::order::Order;
-use domain::policy::Policy;
 use domain::pricing::Quote;
 use domain::product::find_variant;
 use domain::purchaser::{OrderAccess, Purchaser};
@@ -20,9 +19,9 @@ use domain::{Error, EventId, OrderId, Result, TenantId, Timestamp, UserId};
 use futures::future::try_join_all;
 use store::{Cache, EventCache, Listing, ON_SALE_MILLIS, SeatingCache, Store, StoredEvent, StoredProducts};
 
-use crate::QuoteKey;
 use crate::merged::merged;
 use crate::opening::{order_of_link, order_of_person};
+use crate::{QuoteKey, Withdrawals};
 
 pub use digest::RequestDigest;
 pub use hold::NewReservation;
@@ -33,9 +32,6 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 /// How long it is cached which policies hold, in milliseconds: that long, one that held may be accepted.
 const POLICIES_MILLIS: i64 = 5_000;
 
-/// How long a version of a policy is cached, which never changes, in milliseconds.
-const KEPT_MILLIS: i64 = 600_000;
-
 /// The orders of buyers; clones share the caches.
 #[derive(Clone, Debug)]
 pub struct Orders {
@@ -43,7 +39,7 @@ pub struct Orders {
     quote_key: QuoteKey,
     events: EventCache,
     tenants: Arc<Cache<TenantId, Tenant>>,
-    refund_policies: Arc<Cache<(TenantId, u16), Policy>>,
+    withdrawals: Withdrawals,
     seatings: SeatingCache,
     products: Arc<Cache<TenantId, StoredProducts>>,
 }
@@ -56,7 +52,7 @@ impl Orders {
             quote_key,
             events: EventCache::new(256, ON_SALE_MILLIS),
             tenants: Arc::new(Cache::new(256, POLICIES_MILLIS)),
-            refund_policies: Arc::new(Cache::new(64, KEPT_MILLIS)),
+            withdrawals: Withdrawals::new(store),
             seatings: SeatingCache::default(),
             products: Arc::new(Cache::new(64, ON_SALE_MILLIS)),
         }
@@ -76,6 +72,16 @@ impl Orders {
         let tenant = quote.tenant_id;
         let read = || async move { Ok(Some(self.store.tenant_products(tenant, false).await?)) };
         self.products.get(tenant, now, read).await
+    }
+
+    /// Until when the buyer can withdraw from an order at `now`; `None` if that is not possible.
+    pub async fn withdraw_until(
+        &self,
+        order: &Order,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>> {
+        self.withdrawals.withdrawable_until(order, event, now).await
     }
 
     /// An event with its areas and stages, cached for some seconds.

@@ -1,8 +1,6 @@
 //! A buyer withdraws from a purchase.
 
-use domain::event::Event;
 use domain::order::Order;
-use domain::policy::{Law, PolicyKind};
 use domain::purchaser::OrderAccess;
 use domain::{Error, OrderId, Result, Timestamp};
 use store::{Failure, GateError};
@@ -27,7 +25,7 @@ impl Orders {
             if unused.is_empty() && order.withdrawn_at.is_some() {
                 return Ok(order);
             }
-            order.check_withdrawal(self.right_of(&order, now).await?, &event.event, now)?;
+            order.check_withdrawal(self.withdrawals.right_of(&order, now).await?, &event.event, now)?;
             let change = order.withdraw(&unused, now)?;
             match self.store.save_order(&order, &change, now).await {
                 Ok(order) => return Ok(order),
@@ -37,31 +35,5 @@ impl Orders {
             }
         }
         Err(Error::changed_meanwhile())
-    }
-
-    /// Until when the buyer can withdraw from an order at `now`; `None` if that is not possible.
-    pub async fn withdrawable_until(
-        &self,
-        order: &Order,
-        event: &Event,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>> {
-        if order.own_parts().is_empty() {
-            return Ok(None);
-        }
-        let until = order.withdraw_until(self.right_of(order, now).await?, event);
-        Ok(until.filter(|until| now < *until))
-    }
-
-    /// The right to withdraw that the refund policy gives which the buyer accepted.
-    async fn right_of(&self, order: &Order, now: Timestamp) -> Result<Option<Law>> {
-        let Some(accepted) = order.accepted.filter(|accepted| accepted.versions.refunds > 0) else {
-            return Ok(None);
-        };
-        let (tenant, version) = (order.tenant, accepted.versions.refunds);
-        let read =
-            || async move { Ok(self.store.policy_version(tenant, PolicyKind::Refunds, version).await?) };
-        let policy = self.refund_policies.get((tenant, version), now, read).await?;
-        Ok(policy.and_then(|policy| policy.text.withdrawal))
     }
 }

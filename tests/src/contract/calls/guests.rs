@@ -13,6 +13,7 @@ pub(super) fn is_opened(method: &str, path: &str) -> bool {
         ("GET" | "DELETE", "/reservations/{id}")
             | ("GET", "/reservations/{id}/payment-methods")
             | ("POST", "/purchases" | "/purchases/{id}/link" | "/purchases/{id}/withdrawal")
+            | ("POST", "/purchases/{id}/erase")
             | ("GET" | "PUT", "/purchases/{id}/billing")
             | ("GET", "/purchases/{id}" | "/tickets/{id}" | "/qr/{ticket}")
     )
@@ -40,6 +41,7 @@ pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> O
             let (order, links) = world.new_guest_order().await;
             call.at("id", text(&order["id"])).opened_by(links)
         }
+        ("POST", "/purchases/{id}/erase") => of_paid(&world.guest_order).body(json!({})),
         ("GET", "/purchases/{id}/billing") => {
             let path = format!("/api/v1/purchases/{}/billing", text(&world.guest_order["id"]));
             world.app.put(path).token(&world.buyer.token).json(billing()).ok().await;

@@ -63,6 +63,15 @@ pub(super) async fn call(
             save().await;
             call.body(json!({"version": 1}))
         }
+        ("POST", "/plan/adopt") => {
+            save().await;
+            let publish = world.app.post(format!("{base}/plan/publish")).token(&world.admin.token);
+            publish.json(json!({"version": 1})).ok().await;
+            let draft = world.new_draft().await;
+            let area = json!({"area_name": "Platea", "kind": "seated", "price": 30_000});
+            world.make(&format!("/api/v1/events/{draft}/areas"), area, "id").await;
+            Call::new(DataOwner::Tenant).at("id", draft).body(json!({"from": event}))
+        }
         ("GET", "/plan/versions") => {
             save().await;
             call.query("limit=2")
