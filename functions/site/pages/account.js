@@ -213,6 +213,7 @@ function orderParts(order, left, show, refused, isFresh) {
   const returned = refunded > 0 && h("tr", {}, h("th", { scope: "row" }, words.returned), h("td", {}, money(-refunded, order.currency)));
   parts.push(h("div", { class: "card" }, h("table", { class: "sums" },
     order.lines.map(line => h("tbody", {}, sums(line, order.currency))), h("tbody", {}, total, returned))));
+  if (order.guest) parts.push(farewell(order));
   return parts.filter(Boolean);
 }
 
@@ -225,6 +226,29 @@ function withdrawal(order, show) {
     show(next);
   }) }, words.withdrawNow);
   return h("details", {}, h("summary", {}, words.withdraw(time(order.withdraw_until, undefined, short))), h("p", {}, words.withdrawText), error, button);
+}
+
+// The end of a guest's data, which a mail to the order's address has to confirm.
+function farewell(order) {
+  const error = h("p", { class: "error", role: "alert" });
+  const place = h("div");
+  const button = h("button", { id: "erase", class: "button", type: "button", onclick: () => busy(button, error, async () => {
+    const { mailed_to: to } = await post(`/purchases/${order.id}/erase`, {});
+    place.replaceChildren(h("p", { class: "note", role: "status" }, words.eraseMailed(to)));
+  }) }, words.eraseAsk);
+  place.append(h("p", {}, words.eraseText), error, button);
+  return h("details", {}, h("summary", {}, words.erase), place);
+}
+
+function erasePage(visit, id) {
+  const confirmation = visit.takeToken();
+  if (!confirmation) return box(words.erase, h("p", { class: "error" }, words.noToken));
+  const place = h("div");
+  place.append(form([], words.erase, async () => {
+    const { waiting_for: waiting } = await post(`/purchases/${id}/erase`, { confirmation });
+    place.replaceChildren(h("p", { class: "note", role: "status" }, waiting.length ? words.eraseWaits : words.erased));
+  }));
+  return box(words.erase, h("p", {}, words.eraseText), place);
 }
 
 const gatewayNames = { sandbox: "Sandbox", mercado_pago: "Mercado Pago", wompi: "Wompi", payu: "PayU" };
@@ -371,6 +395,7 @@ const routes = [
   [/^reset-password$/, resetPage, false],
   [/^purchases$/, ordersPage, true],
   [/^purchases\/(ord_[a-z0-9]{26})$/, orderPage, true],
+  [/^purchases\/(ord_[a-z0-9]{26})\/erase$/, erasePage, true],
   [/^tickets$/, ticketsPage, true],
   [/^transfers\/accept$/, acceptPage, true],
   [/^workplaces\/(tnt_[a-z0-9]{26})$/, invitationPage, true],
@@ -383,12 +408,13 @@ byId("skip").addEventListener("click", event => {
 // Gateways send the buyer back to an order's path. The query that they append is not believed: the
 // order's page asks the box office.
 const [, returned] = location.pathname.match(/^\/purchases\/(ord_[a-z0-9]{26})$/) ?? [];
-// Mails to guests lead to the same path, with the order's link behind the `#`.
-const [, brought] = location.hash.match(/^#a=([\w-]{68})$/) ?? [];
+// Mails to guests lead to the same path, with the order's link behind the `#`, and perhaps what confirms
+// that all data is to be erased.
+const [, brought, confirms] = location.hash.match(/^#a=([\w-]{68})(?:&e=([\w-]{56}))?$/) ?? [];
 if (returned) {
   if (brought) keepOrderLink(returned, brought);
   else cameBack = returned;
-  history.replaceState(null, "", `/#/purchases/${returned}`);
+  history.replaceState(null, "", `/#/purchases/${returned}${confirms ? `/erase?token=${confirms}` : ""}`);
 } else if (location.search || location.pathname !== "/") history.replaceState(null, "", `/${location.hash}`);
 addEventListener("hashchange", open);
 // Back from the gateway, the browser may restore the page as it was left.

@@ -133,5 +133,5 @@ async fn what_is_no_shared_plan_is_refused() {
     expected.sort_unstable();
     assert_eq!(events, expected);
     house.adopt(&house.second, json!({"from": third.id})).ok().await;
-    app.close().await;
+    house.app.close().await;
 }

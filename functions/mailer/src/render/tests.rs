@@ -651,7 +651,7 @@ pub(super) fn leaves_nothing_open(html: &str, mail: &Mail) {
 fn typed_text_smuggles_no_links_into_mails() {
     let evil = "Tu cuenta fue bloqueada. Entra en https://premio.malo.example/x o llama al 300 555 0100";
     for language in [Language::Es, Language::En] {
-        for message in all(language).into_iter().chain(super::person_tests::all(language)) {
+        for message in all(language).into_iter().chain(person_tests::all(language)) {
             let facts = serde_json::to_string(&message).expect("JSON");
             // All typed text of the event's facts. Not ids, addresses and times, nor the official
             // numbers, which are checked when they are entered.
