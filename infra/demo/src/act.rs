@@ -4,6 +4,7 @@ use domain::event::{
     Area, AreaKind, AttendeeField, Event, EventStatus, Fees, MAX_TRANSFERS_PER_TICKET, MemberDiscount,
     RowLayout, Vat,
 };
+use domain::plan::{RowsLayout, Sides};
 use domain::pricing::{AdjustmentType, SaleStage};
 use domain::{
     AreaId, BasisPoints, Currency, Error, EventId, Language, Result, SaleStageId, TenantId, Timestamp,
@@ -11,6 +12,8 @@ use domain::{
 use jiff::SignedDuration;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+
+use crate::products::DemoProduct;
 
 /// Currency, fees and tax of a country's tickets.
 #[derive(Debug, Clone, Copy)]
@@ -134,6 +137,31 @@ pub(super) enum Places {
     General(u32),
     /// Rows with these names and this many seats each; a row is one block ([`store::row_blocks`]).
     Rows(&'static [&'static str], u16),
+    /// The same, with odd numbers on the left of the aisle and even ones on its right; the rows are bent
+    /// by this many per cent.
+    Sides(&'static [&'static str], u16, i8),
+}
+
+impl Places {
+    /// The rows of numbered seats, and how they are drawn if not in straight lines.
+    fn rows(self) -> (Vec<RowLayout>, Option<RowsLayout>) {
+        let rows = |labels: &[&'static str], seats| {
+            labels.iter().map(|label| RowLayout::new(*label, 1, seats)).collect()
+        };
+        match self {
+            Self::General(_) => (Vec::new(), None),
+            Self::Rows(labels, seats) => (rows(labels, seats), None),
+            Self::Sides(labels, seats, bend) => {
+                let layout = RowsLayout {
+                    bend,
+                    sides: Sides::OddEven,
+                    aisles_after: vec![0],
+                    ..RowsLayout::default()
+                };
+                (rows(labels, seats), Some(layout))
+            }
+        }
+    }
 }
 
 /// A sale stage for all areas.
@@ -224,6 +252,8 @@ pub(super) struct DemoShow {
     pub(super) transfers: u8,
     pub(super) discounts: Discounts,
     pub(super) seller: Seller,
+    /// The products that are sold at this show alone.
+    pub(super) products: &'static [DemoProduct],
     /// Further details: name and text.
     pub(super) details: &'static [(&'static str, &'static str)],
     pub(super) listing: Listing,
@@ -303,16 +333,12 @@ impl DemoShow {
     /// The areas of `event`, in order.
     pub(super) fn areas(&self, event: &Event, now: Timestamp) -> Vec<Area> {
         let area = |(position, zone): (u16, &DemoArea)| {
-            let (kind, rows) = match zone.places {
-                Places::General(_) => (AreaKind::GeneralAdmission, Vec::new()),
-                Places::Rows(labels, seats) => {
-                    let row = |label: &&str| RowLayout::new(*label, 1, seats);
-                    (AreaKind::Seated, labels.iter().map(row).collect())
+            let (rows, layout) = zone.places.rows();
+            let (kind, capacity) = match zone.places {
+                Places::General(capacity) => (AreaKind::GeneralAdmission, capacity),
+                Places::Rows(..) | Places::Sides(..) => {
+                    (AreaKind::Seated, rows.iter().map(RowLayout::len).sum())
                 }
-            };
-            let capacity = match zone.places {
-                Places::General(capacity) => capacity,
-                Places::Rows(..) => rows.iter().map(RowLayout::len).sum(),
             };
             Area {
                 id: AreaId::generate(now),
@@ -328,8 +354,9 @@ impl DemoShow {
                 service: zone.service.map(str::to_owned),
                 position,
                 rows,
-                category: None,
-                layout: None,
+                // As an area gets it when a plan is published.
+                category: event.plan.map(|_| zone.name.to_owned()),
+                layout,
                 version: 1,
             }
         };

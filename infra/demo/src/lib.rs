@@ -1,19 +1,24 @@
-//! The demo data of `cargo run`: an organiser with a dozen shows, members and a few tickets; three
-//! more organisers with accounts at simulated payment gateways, one of them with a host of its own;
-//! users with logins. All of it is invented.
+//! The demo data of `cargo run`: an organiser with a dozen shows, one of them a series on a drawn plan,
+//! products, members and a few tickets; three more organisers with accounts at simulated payment
+//! gateways, one of them with a page and a host of its own; users with logins; and two buyers without an
+//! account who are at a gateway's page ([`Visit`]). All of it is invented.
 //!
 //! It is written through the store, as the functions of the box office would, before any other
 //! program uses the table. This crate must depend on neither the table's layout nor any function.
 
 mod act;
+mod checkouts;
 mod connect;
 mod login;
 mod members;
 mod organizers;
+mod page;
 mod people;
+mod products;
 mod program;
 mod requests;
 mod sales;
+mod season;
 mod shows;
 mod site;
 #[cfg(test)]
@@ -29,10 +34,13 @@ use gateways::Merchant;
 use store::{Fingerprints, Store};
 use uuid::Uuid;
 
+use checkouts::CheckoutDesk;
 use login::PASSWORD;
 use organizers::ORGANIZERS;
 use program::PROGRAM;
+use shows::Sheets;
 
+pub use checkouts::Visit;
 pub use connect::Connection;
 pub use login::{Login, Logins};
 pub use site::{site_host, site_record};
@@ -102,62 +110,94 @@ pub fn merchants(public_url: &str) -> Vec<Merchant> {
         .collect()
 }
 
-/// Writes the demo data, unless it exists; returns the logins. Nothing else may use the table
-/// meanwhile. Reads `STAGE`, `TABLE_NAME`, `HASH_SECRET`, `DISCOUNT_SECRET` and `PUBLIC_URL`.
+/// What whoever opens the box office does with the demo data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demo {
+    /// Who can sign in.
+    pub logins: Logins,
+    /// What buyers do at gateways' pages once the box office is open; nothing if the demo data was there
+    /// before.
+    pub visits: Vec<Visit>,
+}
+
+/// Writes the demo data, unless it exists. Nothing else may use the table meanwhile; the simulated
+/// gateways must answer, and know the [`merchants`]. Reads `STAGE`, `TABLE_NAME`, `HASH_SECRET`,
+/// `DISCOUNT_SECRET`, `REFERENCE_SECRET`, `IMAGES_BUCKET`, `PUBLIC_URL` and the gateways' variables.
 ///
 /// # Errors
 /// If the stage is not `local`, or an address or slug of the demo data is taken. What was written
 /// by then stays.
-pub async fn write(boot: &Boot) -> Result<Logins, DemoError> {
+pub async fn write(boot: &Boot) -> Result<Demo, DemoError> {
     if boot.env.stage()? != Stage::Local {
         return Err(DemoError::NotLocal);
     }
     let store = Store::new(boot)?;
     let fingerprints = Fingerprints::from_env(&boot.env)?;
     let [.., last] = &ORGANIZERS;
-    if store.tenant(last.id).await.map_err(domain::Error::from)?.is_none() {
-        write_all(boot, &store, &fingerprints).await?;
-    }
-    Ok(LOGINS)
+    let is_there = store.tenant(last.id).await.map_err(domain::Error::from)?.is_some();
+    let visits = if is_there { Vec::new() } else { write_all(boot, &store, &fingerprints).await? };
+    Ok(Demo { logins: LOGINS, visits })
 }
 
-async fn write_all(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<(), DemoError> {
+async fn write_all(boot: &Boot, store: &Store, fingerprints: &Fingerprints) -> Result<Vec<Visit>, DemoError> {
     let (now, vault) = (boot.clock.now(), Vault::new(boot)?);
-    let others = async { Ok(organizers::write(store, fingerprints, &vault, now).await?) };
+    let desk = CheckoutDesk::new(boot, store, fingerprints)?;
+    let hanging = async {
+        match organizers::with_page() {
+            Some(organizer) => Ok(Some(page::hang_logo(boot, organizer.id, now).await?)),
+            None => Ok(None),
+        }
+    };
+    let others = async { Ok::<_, DemoError>(organizers::write(store, fingerprints, &vault, now).await?) };
     // A data folder of an earlier version has only the first organiser.
-    if store.tenant(TENANT).await.map_err(domain::Error::from)?.is_some() {
-        others.await?;
-    } else {
-        let tenant = tenant(now);
-        tokio::try_join!(others, write_first(boot, store, fingerprints, &tenant, now))?;
+    let has_first = store.tenant(TENANT).await.map_err(domain::Error::from)?.is_some();
+    let tenant = tenant(now);
+    let ours = async {
+        match has_first {
+            true => Ok(Sheets::new()),
+            false => write_first(boot, store, fingerprints, &tenant, now).await,
+        }
+    };
+    let (logo, mut sheets, ours) = tokio::try_join!(hanging, others, ours)?;
+    sheets.extend(ours);
+    let visits = desk.send(&sheets, now).await?;
+    if !has_first {
         store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
     }
-    for tenant in organizers::tenants(now) {
-        store.create_tenant(&tenant).await.map_err(domain::Error::from)?;
-    }
-    Ok(())
+    organizers::open(store, fingerprints, logo.as_deref(), now).await?;
+    Ok(visits)
 }
 
-/// Writes all of the first organiser's data except its own item.
+/// Writes all of the first organiser's data except its own item. Returns its shows.
 async fn write_first(
     boot: &Boot,
     store: &Store,
     fingerprints: &Fingerprints,
     tenant: &Tenant,
     now: Timestamp,
-) -> Result<(), DemoError> {
-    let (guests, _, sheets, members) = tokio::try_join!(
+) -> Result<Sheets, DemoError> {
+    let (guests, _, mut sheets, members, ()) = tokio::try_join!(
         people::invite(store, fingerprints, now),
         people::register(store, fingerprints, &people::FIRST, now),
         shows::write_program(store, TENANT, &PROGRAM, now),
         members::enrol(store, fingerprints, TENANT, now),
+        products::stock_house(store, TENANT, now),
     )?;
     let supervisor = people::supervisor(store, fingerprints).await?;
-    members::collect(store, fingerprints, &members, supervisor, now).await?;
-    shows::create_promotions(store, TENANT, &sheets, now).await?;
-    sales::give_away(store, TENANT, &sheets, &guests, now).await?;
     let office = requests::DiscountReviewer::new(boot, store, tenant, people::reviewer(supervisor)?)?;
-    Ok(office.open(&members, members::KNOWN.len(), &sheets, now).await?)
+    let community = async {
+        members::collect(store, fingerprints, &members, supervisor, now).await?;
+        shows::create_promotions(store, TENANT, &sheets, now).await?;
+        sales::give_away(store, &sheets, &guests, now).await?;
+        office.open(&members, members::KNOWN.len(), &sheets, now).await
+    };
+    let season = async {
+        let organizer = people::find(store, fingerprints, people::ORGANIZER).await?;
+        season::write_season(store, TENANT, organizer, now).await
+    };
+    let ((), dates) = tokio::try_join!(community, season)?;
+    sheets.extend(dates);
+    Ok(sheets)
 }
 
 fn tenant(now: Timestamp) -> Tenant {

@@ -1,9 +1,10 @@
 //! Three organisers with accounts at simulations of Mercado Pago, Wompi and PayU. Each has a show
-//! with admissions and one with seats; one has a host of its own.
+//! with admissions and one with seats; one has a page and a host of its own.
 
 use boot::Vault;
 use domain::access::Role;
 use domain::payment::GatewayName;
+use domain::policy::Accepted;
 use domain::tenant::Tenant;
 use domain::{Error, GatewayAccountId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
@@ -18,9 +19,10 @@ use crate::act::{
 };
 use crate::connect::Connection;
 use crate::login::Login;
+use crate::page::{OwnPage, VOLANTIN};
 use crate::people;
 use crate::program::{GENERAL, PLAIN, on, presale};
-use crate::shows;
+use crate::shows::{self, Sheets};
 use crate::site::open_site;
 
 /// An organiser with its admin, gateway accounts and shows.
@@ -32,8 +34,8 @@ pub(super) struct DemoOrganizer {
     pub(super) admin: Login,
     pub(super) accounts: &'static [DemoAccount],
     pub(super) program: &'static [DemoShow],
-    /// Whether the demo's own host is this organiser's.
-    pub(super) has_site: bool,
+    /// The page of the organiser that has the demo's own host.
+    pub(super) page: Option<&'static OwnPage>,
 }
 
 /// An account at a gateway; the first one of an organiser is its first choice.
@@ -76,7 +78,7 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
         ),
         accounts: &[account(0x21, GatewayName::MercadoPago, 990_000_021)],
         program: &[VOLANTINES, SALAR],
-        has_site: true,
+        page: Some(&VOLANTIN),
     },
     DemoOrganizer {
         id: IN_COLOMBIA,
@@ -91,7 +93,7 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
         ),
         accounts: &[account(0x31, GatewayName::Wompi, 99_031), account(0x32, GatewayName::Payu, 990_032)],
         program: &[PAPAGAYOS, MARIMBA],
-        has_site: false,
+        page: None,
     },
     DemoOrganizer {
         id: IN_ARGENTINA,
@@ -106,11 +108,11 @@ pub(super) const ORGANIZERS: [DemoOrganizer; 3] = [
         ),
         accounts: &[account(0x41, GatewayName::MercadoPago, 990_000_041)],
         program: &[CALESITA, OMBU],
-        has_site: false,
+        page: None,
     },
 ];
 
-const VOLANTINES: DemoShow = DemoShow {
+pub(super) const VOLANTINES: DemoShow = DemoShow {
     slug: "los-volantines",
     code: "VOLANTINES-VAP",
     name: "Los Volantines",
@@ -206,14 +208,14 @@ impl DemoOrganizer {
         })
     }
 
-    /// Writes all of an organiser's data except its own item.
+    /// Writes all of an organiser's data except its own item and its policies.
     async fn write(
         &self,
         store: &Store,
         fingerprints: &Fingerprints,
         vault: &Vault,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<Sheets> {
         let connecting = async {
             let admins = people::register(store, fingerprints, &[self.admin], now).await?;
             let admin = admins.first().ok_or_else(|| Error::internal("nobody organises"))?;
@@ -228,37 +230,68 @@ impl DemoOrganizer {
                 };
                 connection.make(&merchant, store, vault, now).await?;
             }
-            if self.has_site {
+            if self.page.is_some() {
                 open_site(store, self.id, (admin.id, self.admin.email), now).await?;
             }
             Ok(())
         };
-        tokio::try_join!(connecting, shows::write_program(store, self.id, self.program, now))?;
-        Ok(())
+        let (_, sheets) =
+            tokio::try_join!(connecting, shows::write_program(store, self.id, self.program, now))?;
+        Ok(sheets)
     }
 
-    fn tenant(&self, now: Timestamp) -> Tenant {
+    /// The organiser's own item, before its policies are published.
+    fn tenant(&self, logo: Option<&str>, now: Timestamp) -> Result<Tenant> {
         let country = (self.country.code, self.country.currency);
-        Tenant {
+        let tenant = Tenant {
             fees: self.country.fees(),
             vat: self.country.vat(),
             ..Tenant::new(self.id, self.name, self.email, country, now)
+        };
+        match self.page {
+            Some(page) => page.of(tenant, logo),
+            None => Ok(tenant),
         }
     }
 }
 
-/// Writes all of the organisers' data except their own items.
+/// Writes all of the organisers' data except their own items. Returns their shows.
 pub(super) async fn write(
     store: &Store,
     fingerprints: &Fingerprints,
     vault: &Vault,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<Sheets> {
     let written = ORGANIZERS.iter().map(|organizer| organizer.write(store, fingerprints, vault, now));
-    try_join_all(written).await.map(drop)
+    Ok(try_join_all(written).await?.into_iter().flatten().collect())
 }
 
-/// The organisers' own items.
-pub(super) fn tenants(now: Timestamp) -> impl Iterator<Item = Tenant> {
-    ORGANIZERS.iter().map(move |organizer| organizer.tenant(now))
+/// Writes the organisers' own items, one after the other, with the policies of those that have a page.
+/// `logo` is the address of that page's logo.
+pub(super) async fn open(
+    store: &Store,
+    fingerprints: &Fingerprints,
+    logo: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    for organizer in &ORGANIZERS {
+        let tenant = store.create_tenant(&organizer.tenant(logo, now)?).await?;
+        if let Some(page) = organizer.page {
+            let admin = people::find(store, fingerprints, organizer.admin.email).await?;
+            page.publish(store, tenant, (admin, organizer.admin.email), now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The organiser that has a page.
+pub(super) fn with_page() -> Option<&'static DemoOrganizer> {
+    ORGANIZERS.iter().find(|organizer| organizer.page.is_some())
+}
+
+/// What a buyer accepts who reserves at this organiser's.
+pub(super) fn accepted_policies(tenant: TenantId, now: Timestamp) -> Result<Option<Accepted>> {
+    let organizer = ORGANIZERS.iter().find(|organizer| organizer.id == tenant);
+    let versions = organizer.and_then(|organizer| organizer.page).map(|_| OwnPage::VERSIONS);
+    versions.map_or(Ok(None), |versions| versions.accept(versions, now))
 }

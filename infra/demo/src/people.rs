@@ -15,6 +15,9 @@ const fn works(role: Role) -> Option<(TenantId, Role)> {
     Some((TENANT, role))
 }
 
+/// The address of the first organiser's admin.
+pub(super) const ORGANIZER: &str = "organiza@example.com";
+
 /// Logins of the first organiser, and of its buyers.
 pub(super) const FIRST: [Login; 5] = [
     Login { email: "ana@example.com", name: "Ana Ejemplo", works: None, does: "buys tickets" },
@@ -24,12 +27,7 @@ pub(super) const FIRST: [Login; 5] = [
         works: None,
         does: "belongs to the community, which has discounts",
     },
-    Login {
-        email: "organiza@example.com",
-        name: "Olga Organiza",
-        works: works(Role::Admin),
-        does: "organises the shows",
-    },
+    Login { email: ORGANIZER, name: "Olga Organiza", works: works(Role::Admin), does: "organises the shows" },
     Login {
         email: "puerta@example.com",
         name: "Pedro Puerta",
@@ -86,9 +84,14 @@ pub(super) async fn invite(store: &Store, fingerprints: &Fingerprints, now: Time
 
 /// The coordinator who looks after the members.
 pub(super) async fn supervisor(store: &Store, fingerprints: &Fingerprints) -> Result<UserId> {
-    let email: Email = supervising()?.email.parse().map_err(Error::internal)?;
-    let user = store.user_by_email(fingerprints, &email).await?;
-    user.map(|user| user.id).ok_or_else(|| Error::internal("the supervisor has no account"))
+    find(store, fingerprints, supervising()?.email).await
+}
+
+/// The user who was registered with this address.
+pub(super) async fn find(store: &Store, fingerprints: &Fingerprints, email: &str) -> Result<UserId> {
+    let address: Email = email.parse().map_err(Error::internal)?;
+    let user = store.user_by_email(fingerprints, &address).await?;
+    user.map(|user| user.id).ok_or_else(|| Error::internal(format!("{email} has no account")))
 }
 
 /// The [`supervisor`] as requests name the person who decided.

@@ -5,7 +5,7 @@ use domain::event::AttendeeField;
 use jiff::civil::Weekday;
 
 use crate::act::{
-    ANTOFAGASTA, Adjustment, BOGOTA, BUENOS_AIRES, CALI, CARTAGENA, CORDOBA, DemoArea, DemoShow, Discounts,
+    ANTOFAGASTA, Adjustment, BOGOTA, BUENOS_AIRES, CARTAGENA, CORDOBA, DemoArea, DemoShow, Discounts,
     Listing, MEDELLIN, MENDOZA, Off, PUNTA_ARENAS, Places, Price, ROSARIO, SANTIAGO, Seller, StageEnd,
     VALPARAISO, When,
 };
@@ -34,6 +34,7 @@ pub(super) const PLAIN: DemoShow = DemoShow {
     transfers: 3,
     discounts: Discounts::NONE,
     seller: Seller::Us,
+    products: &[],
     details: &[],
     listing: Listing::OnSale,
 };
@@ -65,13 +66,12 @@ pub(super) const fn on(week: i32, weekday: Weekday, hour: i8, minute: i8, minute
     When { week, weekday, at: (hour, minute), minutes }
 }
 
-/// All shows of the first organiser.
-pub(super) const PROGRAM: [DemoShow; 14] = [
+/// All shows of the first organiser, without the dates of its series.
+pub(super) const PROGRAM: [DemoShow; 13] = [
     MAREA_BAJA,
     FERIA,
     SOBREMESA,
     LOS_FAROLES,
-    IRENE,
     NIEBLA,
     QUIMERA,
     GRILLOS,
@@ -165,21 +165,6 @@ const LOS_FAROLES: DemoShow = DemoShow {
     ],
     prices: &[early_bird(20, 100), presale(10, 7), GENERAL],
     discounts: for_members(40, 50, 1),
-    ..PLAIN
-};
-
-const IRENE: DemoShow = DemoShow {
-    slug: "la-lluvia-segun-irene",
-    code: "IRENE-CLO",
-    name: "La lluvia según Irene",
-    artist: "Compañía La Tramoya",
-    genre: "teatro",
-    description: "Una meteoróloga que nunca acierta, un paraguas con memoria y un pueblo que espera el agua. \
-                  Teatro para todas las edades, con música en vivo.",
-    venue: CALI.venue("Sala La Tramoya", "Calle del Apuntador 5-21"),
-    when: on(4, Weekday::Friday, 19, 30, 100),
-    zones: &[DemoArea::plain("Sala", 55_000, Places::Rows(&["A", "B", "C", "D", "E", "F", "G", "H"], 14))],
-    prices: &[presale(15, 10), GENERAL],
     ..PLAIN
 };
 

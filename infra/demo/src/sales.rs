@@ -1,34 +1,45 @@
-//! The first tickets: for the free show, and free tickets of the organiser.
+//! The first orders: free tickets of the organiser and for the free show, and the reservations of buyers
+//! who are about to pay ([`checkouts`](crate::checkouts)).
 //!
-//! They are held, settled and mailed like any order. Only free orders are made: a paid one would
-//! need a payment that never existed.
+//! They are held like any order; free ones are settled and mailed, too.
 
-use domain::OwnAddress;
 use domain::event::AreaKind;
-use domain::order::{Hold, Order};
+use domain::order::{GuestTrace, Hold, Order};
 use domain::plan::Seatings;
-use domain::pricing::{PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote};
-use domain::user::User;
-use domain::{Error, Person, QuoteId, Result, TenantId, Timestamp};
+use domain::policy::Accepted;
+use domain::pricing::{
+    ExtraRequest, PromotionOffer, QuoteInput, QuoteRequest, QuoteRequestLine, StageOffer, quote,
+};
+use domain::product::PricedProduct;
+use domain::purchaser::Purchaser;
+use domain::user::{Email, User};
+use domain::{Error, Person, QuoteId, Result, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
-use store::{HoldRequest, Store, StoredEvent};
+use store::{Fingerprints, HoldRequest, Store, StoredEvent};
 
 use crate::program::{FREE_SHOW, INVITATION, SEATED_SHOW};
 use crate::shows::{Sheets, sheet};
 
-/// A free order of a guest.
+/// The network from which the demo's buyers without an account have come.
+const HERE: &str = "127.0.0.1";
+
+/// A free order of an invited user.
 struct FreeOrder {
-    /// Index of the guest.
+    /// Index of the user.
     guest: usize,
     /// The slug of the show.
     show: &'static str,
-    /// Number of tickets, or the seats, of the show's first area of that kind.
+    /// The tickets, of the show's first area of that kind.
     tickets: Tickets,
 }
 
-enum Tickets {
+/// The tickets of an order.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tickets {
+    /// This many admissions.
     Any(u32),
+    /// These seats.
     Seats(&'static [&'static str]),
 }
 
@@ -40,35 +51,81 @@ const GIFTS: [FreeOrder; 5] = [
     FreeOrder { guest: 2, show: SEATED_SHOW, tickets: Tickets::Seats(&["E-7", "E-8", "E-9", "E-10"]) },
 ];
 
+/// What a buyer reserves.
+pub(super) struct Basket<'a> {
+    pub(super) sheet: &'a StoredEvent,
+    pub(super) tickets: Tickets,
+    /// Names of products without variants, one unit each.
+    pub(super) products: &'a [&'static str],
+    pub(super) code: Option<&'a str>,
+    pub(super) buyer: &'a Purchaser,
+    /// The organiser's policies that the buyer accepts.
+    pub(super) accepted: Option<Accepted>,
+}
+
+/// A buyer without an account.
+pub(super) fn guest(fingerprints: &Fingerprints, email: &str, name: &str) -> Result<Purchaser> {
+    let email: Email = email.parse().map_err(Error::internal)?;
+    let trace = GuestTrace { network: fingerprints.network_mark(HERE), phone: None };
+    let person = Person { email: email.to_string(), name: name.to_owned() };
+    Ok(Purchaser::guest(fingerprints.guest(&email), person, trace))
+}
+
+fn with_account(user: &User) -> Purchaser {
+    Purchaser {
+        user: user.id,
+        as_guest: None,
+        person: Person { email: user.email.to_string(), name: user.name.clone() },
+        confirmed: true,
+        guest: None,
+    }
+}
+
 /// Makes all free orders.
-pub(super) async fn give_away(
-    store: &Store,
-    tenant: TenantId,
-    sheets: &Sheets,
-    guests: &[User],
-    now: Timestamp,
-) -> Result<()> {
+pub(super) async fn give_away(store: &Store, sheets: &Sheets, guests: &[User], now: Timestamp) -> Result<()> {
     let given = GIFTS.iter().map(|gift| async move {
         let guest = guests.get(gift.guest).ok_or_else(|| Error::internal("a gift for nobody"))?;
-        give(store, tenant, sheet(sheets, gift.show)?, guest, &gift.tickets, now).await
+        let sheet = sheet(sheets, gift.show)?;
+        let basket = Basket {
+            sheet,
+            tickets: gift.tickets,
+            products: &[],
+            code: (gift.show == SEATED_SHOW).then_some(INVITATION),
+            buyer: &with_account(guest),
+            accepted: None,
+        };
+        settle(store, sheet, reserve(store, basket, now).await?, now).await
     });
     try_join_all(given).await.map(drop)
 }
 
-async fn give(
-    store: &Store,
-    tenant: TenantId,
-    sheet: &StoredEvent,
-    guest: &User,
-    tickets: &Tickets,
-    now: Timestamp,
-) -> Result<()> {
-    let code = (sheet.event.slug == SEATED_SHOW).then_some(INVITATION);
-    let promotion = match code {
+/// Issues the tickets of an order with nothing to pay.
+async fn settle(store: &Store, sheet: &StoredEvent, mut order: Order, now: Timestamp) -> Result<()> {
+    if order.total != 0 {
+        return Err(Error::internal("a gift that costs something"));
+    }
+    let secured = store.secure_holdings(&order, sheet, now).await?;
+    let change = order.settle_free(secured, now);
+    let order = store.save_order(&order, &change, now).await?;
+    let is_given = order.status.is_settled() && store.sell_holdings(&order).await?;
+    if is_given { Ok(()) } else { Err(Error::internal("a gift that somebody else has")) }
+}
+
+/// Makes a reservation.
+pub(super) async fn reserve(store: &Store, basket: Basket<'_>, now: Timestamp) -> Result<Order> {
+    let Basket { sheet, buyer, .. } = basket;
+    let tenant = sheet.event.tenant_id;
+    let promotion = match basket.code {
         Some(code) => store.promotion(tenant, code).await?,
         None => None,
     };
-    let request = request(sheet, tickets, code)?;
+    let others = match basket.products {
+        [] => None,
+        _ => Some(store.tenant_products(tenant, true).await?),
+    };
+    let sold: Vec<&PricedProduct> =
+        sheet.products.iter().chain(others.iter().flat_map(|others| others.iter())).collect();
+    let request = request(&basket, &sold)?;
     let offer = promotion.as_ref().map(|promotion| PromotionOffer {
         promotion,
         remaining: None,
@@ -81,69 +138,70 @@ async fn give(
             id: QuoteId::generate(now),
             event: &sheet.event,
             areas: &sheet.areas,
-            products: &[],
+            products: &sold,
             stages: &stages,
             promotion: offer,
             request: &request,
-            buyer: Some(OwnAddress { email: guest.email.as_str(), confirmed: true }),
+            buyer: buyer.own_address(),
         },
         now,
     )?;
-    if quote.totals.total != 0 {
-        return Err(Error::internal("a gift that costs something"));
-    }
+    // Whole seconds, as allotments count time.
     let until = now + SignedDuration::from_mins(sheet.event.hold_minutes.into());
+    let until = Timestamp::from_second(until.as_second()).map_err(Error::internal)?;
     let seatings = Seatings::new(store.published_plan(sheet).await?, &sheet.areas);
     let hold = HoldRequest {
         quote: &quote,
         sheet,
         seatings: &seatings,
-        products: None,
+        products: others.as_ref(),
         promotion: promotion.as_ref(),
-        user: guest.id,
+        user: buyer.user,
         until,
     };
     let holdings = store.hold(hold, now).await?;
     let hold = Hold {
-        user: guest.id,
-        buyer: Person { email: guest.email.to_string(), name: guest.name.clone() },
-        guest: None,
+        user: buyer.user,
+        buyer: buyer.person.clone(),
+        guest: buyer.guest.clone(),
         language: sheet.event.language,
         attendees: Vec::new(),
         holdings,
         expires_at: until,
         idempotency: None,
-        accepted: None,
+        accepted: basket.accepted,
     };
-    let mut order = Order::hold(quote, hold);
+    let order = Order::hold(quote, hold);
     store.create_order(&order).await?;
-    let secured = store.secure_holdings(&order, sheet, now).await?;
-    let change = order.settle_free(secured, now);
-    let order = store.save_order(&order, &change, now).await?;
-    let is_given = order.status.is_settled() && store.sell_holdings(&order).await?;
-    if is_given { Ok(()) } else { Err(Error::internal("a gift that somebody else has")) }
+    Ok(order)
 }
 
-fn request(sheet: &StoredEvent, tickets: &Tickets, code: Option<&str>) -> Result<QuoteRequest> {
-    let kind = match tickets {
+fn request(basket: &Basket<'_>, sold: &[&PricedProduct]) -> Result<QuoteRequest> {
+    let kind = match basket.tickets {
         Tickets::Any(_) => AreaKind::GeneralAdmission,
         Tickets::Seats(_) => AreaKind::Seated,
     };
-    let area = sheet.areas.iter().find(|area| area.kind == kind);
-    let area = area.ok_or_else(|| Error::internal("a gift for no area"))?;
-    let (quantity, seats) = match tickets {
-        Tickets::Any(quantity) => (Some(*quantity), Vec::new()),
+    let area = basket.sheet.areas.iter().find(|area| area.kind == kind);
+    let area = area.ok_or_else(|| Error::internal("tickets for no area"))?;
+    let (quantity, seats) = match basket.tickets {
+        Tickets::Any(quantity) => (Some(quantity), Vec::new()),
         Tickets::Seats(seats) => {
             (None, seats.iter().map(|seat| seat.parse()).collect::<Result<_, _>>().map_err(Error::internal)?)
         }
     };
+    let extra = |name: &&str| {
+        let priced = sold.iter().find(|priced| priced.product.name == *name);
+        let variant = priced.and_then(|priced| priced.variants.first());
+        let variant = variant.ok_or_else(|| Error::internal(format!("nobody sells {name}")))?;
+        Ok(ExtraRequest { variant_id: variant.id, quantity: 1 })
+    };
     Ok(QuoteRequest {
-        event_id: sheet.event.id,
+        event_id: basket.sheet.event.id,
         lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
-        extras: Vec::new(),
+        extras: basket.products.iter().map(extra).collect::<Result<_>>()?,
         currency: None,
-        promotion_code: code.map(str::parse).transpose().map_err(Error::internal)?,
-        require_promotion: code.is_some(),
+        promotion_code: basket.code.map(str::parse).transpose().map_err(Error::internal)?,
+        require_promotion: basket.code.is_some(),
         require_stage: false,
     })
 }

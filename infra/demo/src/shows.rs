@@ -12,6 +12,7 @@ use futures::stream::{StreamExt, TryStreamExt};
 use store::{OnRefused, Refusal, RowKey, Store, StoredEvent};
 
 use crate::act::{DemoArea, DemoShow, Listing, minor};
+use crate::products;
 use crate::program::{CODES, Code, Worth};
 
 /// The shows as written, by slug.
@@ -27,25 +28,40 @@ pub(super) async fn write_program(
     program: &'static [DemoShow],
     now: Timestamp,
 ) -> Result<Sheets> {
-    let written =
-        program.iter().map(|act| async move { Ok((act.slug, write(store, act, tenant, now).await?)) });
+    let drafts = program.iter().map(|act| Ok((act, act.draft(tenant, now)?)));
+    write_drafts(store, drafts.collect::<Result<_>>()?, now).await
+}
+
+/// Writes shows of which there are drafts.
+pub(super) async fn write_drafts(
+    store: &Store,
+    drafts: Vec<(&'static DemoShow, Event)>,
+    now: Timestamp,
+) -> Result<Sheets> {
+    let written = drafts
+        .into_iter()
+        .map(|(act, event)| async move { Ok((act.slug, write(store, act, event, now).await?)) });
     // Collected, because a lazy closure over borrowed shows makes a future that is not `Send`.
     futures::stream::iter(written.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-async fn write(store: &Store, act: &DemoShow, tenant: TenantId, now: Timestamp) -> Result<StoredEvent> {
-    let event = act.draft(tenant, now)?;
+async fn write(store: &Store, act: &DemoShow, event: Event, now: Timestamp) -> Result<StoredEvent> {
     let taken = || Error::conflict("slug_taken", format!("another event has the slug {}", event.slug));
     store.create_discounts(&event).await?;
     store.create_event(&event).await.on_refused(taken)?;
     let areas = act.areas(&event, now);
     let stages = act.stages(&event, now);
     let zones = areas.iter().zip(act.zones);
+    let owner = (event.tenant_id, Some(event.id));
+    let products = (0..).zip(act.products);
+    let products = products.map(|(position, product)| product.priced(owner, event.currency, position, now));
+    let products: Vec<_> = products.collect();
     tokio::try_join!(
+        products::stock_up(store, &products, now),
         try_join_all(zones.map(|(area, zone)| create_area(store, area, zone, now))),
         try_join_all(stages.iter().map(|stage| create_stage(store, stage, event.currency, now))),
     )?;
-    let sheet = PricedEvent { event, areas, stages, products: Vec::new() }.into();
+    let sheet = PricedEvent { event, areas, stages, products }.into();
     match act.listing {
         Listing::UnlistedDraft => Ok(sheet),
         Listing::OnSale => publish(store, sheet, now).await,

@@ -1,8 +1,10 @@
-use payments::credentials_name;
+mod house;
+mod selling;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use argon2::{Argon2, PasswordVerifier};
-use boot::{Clock, Env};
+use boot::Clock;
 use domain::access::Role;
 use domain::discount::Tab;
 use domain::error::Fields;
@@ -17,72 +19,17 @@ use domain::user::Demand;
 use domain::{EventId, QuoteId};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use payments::credentials_name;
 use store::{RequestFilter, StoredEvent};
-use tokio::net::TcpListener;
 
 use super::*;
 use crate::act::DemoShow;
 use crate::program::{CODES, FREE_SHOW, INVITATION, SEATED_SHOW};
-use cloud::services::{Chaos, Reading, Services, ServicesConfig};
-use cloud::template::{Surroundings, Template};
-
-const HASH_SECRET: &str = "only for tests, only for tests, only for tests";
-
-/// A store on an empty table in memory.
-struct TestStore {
-    boot: Boot,
-    store: Store,
-    fingerprints: Fingerprints,
-    services: Services,
-}
-
-async fn house() -> TestStore {
-    house_at("local").await
-}
-
-async fn house_at(stage: &str) -> TestStore {
-    let template = include_str!("../../../template.yaml");
-    let template = Template::parse(template).expect("the template");
-    let secrets = template.secrets().map(|id| (id.to_owned(), HASH_SECRET.to_owned())).collect();
-    let parameters = BTreeMap::from([
-        ("Stage", stage),
-        ("PublicUrl", "http://127.0.0.1"),
-        ("SenderAddress", "a@b.example"),
-    ]);
-    let parameters =
-        parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let clock = Clock::movable();
-    let config = ServicesConfig { listener, data_dir: None, chaos: Chaos::default(), clock: clock.clone() };
-    let services = Services::start(config).await.expect("services");
-    let endpoint = services.endpoint().to_owned();
-    let stack =
-        template.stack(&Surroundings { parameters, secrets, endpoint: endpoint.clone() }).expect("the stack");
-    let table = stack.tables.into_iter().next().expect("a table");
-    services.create_table(table.create).await.expect("created");
-    let env = [
-        ("STAGE", stage),
-        ("TABLE_NAME", &table.name),
-        ("HASH_SECRET", HASH_SECRET),
-        ("DISCOUNT_SECRET", HASH_SECRET),
-        ("PUBLIC_URL", "http://127.0.0.1"),
-        ("AWS_ENDPOINT_URL", &endpoint),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "seed"),
-        ("AWS_SECRET_ACCESS_KEY", "local"),
-    ];
-    let env: Env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let boot = Boot::new(env, clock).expect("a configuration");
-    let store = Store::new(&boot).expect("a store");
-    let fingerprints = Fingerprints::from_env(&boot.env).expect("a secret");
-    TestStore { boot, store, fingerprints, services }
-}
+use crate::season::DATES;
+use cloud::services::Reading;
+use house::{TestStore, house, house_at};
 
 impl TestStore {
-    fn now(&self) -> Timestamp {
-        self.boot.clock.now()
-    }
-
     async fn shows(&self) -> Vec<EventSummary> {
         self.store.shows(self.now(), 100).await.expect("the list")
     }
@@ -134,7 +81,7 @@ impl TestStore {
 #[tokio::test]
 async fn the_demo_is_complete() {
     let house = house().await;
-    write(&house.boot).await.expect("planted");
+    let demo = write(&house.boot).await.expect("planted");
     a_dozen_shows_are_listed_and_found(&house).await;
     prices_come_from_stages_and_codes(&house).await;
     the_house_is_drawn_with_what_is_sold_and_blocked(&house).await;
@@ -144,7 +91,11 @@ async fn the_demo_is_complete() {
     the_community_is_there(&house).await;
     members_have_discounts_here_and_elsewhere(&house).await;
     forty_requests_are_in_all_lists(&house).await;
-    house.services.stop().await;
+    selling::three_dates_share_a_drawn_plan(&house).await;
+    selling::a_product_of_each_kind_is_for_sale(&house).await;
+    selling::an_organiser_has_a_page_with_policies(&house).await;
+    selling::two_guests_are_at_the_gateways(&house, &demo).await;
+    house.stop().await;
 }
 
 async fn a_house_has_a_host_of_its_own(house: &TestStore) {
@@ -182,8 +133,8 @@ async fn a_dozen_shows_are_listed_and_found(house: &TestStore) {
 
 /// The shows of all organisers.
 fn acts() -> impl Iterator<Item = &'static DemoShow> {
-    const ALL: [&[DemoShow]; 4] =
-        [&PROGRAM, ORGANIZERS[0].program, ORGANIZERS[1].program, ORGANIZERS[2].program];
+    const ALL: [&[DemoShow]; 5] =
+        [&PROGRAM, &DATES, ORGANIZERS[0].program, ORGANIZERS[1].program, ORGANIZERS[2].program];
     ALL.into_iter().flatten()
 }
 
@@ -369,11 +320,11 @@ async fn writing_the_demo_data_is_short_and_done_once() {
     let empty = house.services.meter().snapshot();
     write(&house.boot).await.expect("planted");
     // Each takes about two milliseconds in a debug build, of the two seconds that a start may take.
-    assert!(calls(&empty).calls <= 380, "{:?}", calls(&empty));
+    assert!(calls(&empty).calls <= 480, "{:?}", calls(&empty));
     let planted = house.services.meter().snapshot();
-    write(&house.boot).await.expect("is there");
+    assert_eq!(write(&house.boot).await.expect("is there").visits, []);
     assert_eq!((calls(&planted).calls, calls(&planted).write_units), (1, 0.0), "it only looked");
-    house.services.stop().await;
+    house.stop().await;
 }
 
 #[tokio::test]
@@ -382,9 +333,9 @@ async fn a_data_folder_of_an_earlier_version_gets_the_new_organisers() {
     house.store.create_tenant(&tenant(house.now())).await.expect("created");
     write(&house.boot).await.expect("planted");
     let shows = house.shows().await;
-    assert_eq!(shows.len(), acts().count() - PROGRAM.len());
+    assert_eq!(shows.len(), acts().count() - PROGRAM.len() - DATES.len());
     assert!(!shows.iter().any(|show| show.slug == "los-faroles"), "that one has been planted once");
-    house.services.stop().await;
+    house.stop().await;
 }
 
 #[tokio::test]
@@ -395,7 +346,7 @@ async fn a_taken_slug_is_named_in_the_error() {
     house.store.create_event(&event).await.expect("created");
     let error = write(&house.boot).await.expect_err("refused").to_string();
     assert!(error.contains("los-faroles") && error.contains("--fresh"), "{error}");
-    house.services.stop().await;
+    house.stop().await;
 }
 
 #[tokio::test]
@@ -403,7 +354,7 @@ async fn only_a_local_box_office_is_seeded() {
     let house = house_at("staging").await;
     assert!(matches!(write(&house.boot).await, Err(DemoError::NotLocal)));
     assert!(house.shows().await.is_empty());
-    house.services.stop().await;
+    house.stop().await;
 }
 
 /// The API would accept everything in the program.

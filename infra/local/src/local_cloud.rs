@@ -160,7 +160,7 @@ impl Cloud {
 
         let functions = start_functions(&stack, &registry, &clock, &services)?;
         let environment = shared_environment(&stack, &surroundings.endpoint);
-        let logins = match options.seed {
+        let demo = match options.seed {
             true => {
                 demo::merchants(&url).into_iter().for_each(|merchant| gateways.admit(merchant));
                 let (name, text) = demo::site_record();
@@ -194,6 +194,10 @@ impl Cloud {
         for subscription in &stack.subscriptions {
             services.sns().subscribe(&subscription.topic, &subscription.endpoint);
         }
+        // The gateways notify the box office, which answers from now on.
+        for visit in demo.iter().flat_map(|demo| &demo.visits) {
+            visit.make(&gateways).map_err(while_doing("a buyer of the demo data"))?;
+        }
         Ok(Self {
             url,
             stack,
@@ -202,7 +206,7 @@ impl Cloud {
             roles,
             clock,
             gateways: Arc::new(gateways),
-            logins,
+            logins: demo.map(|demo| demo.logins),
             mappings,
             front,
             stopping,
