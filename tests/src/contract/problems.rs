@@ -47,6 +47,7 @@ const NOT_ON_PAGES: &[&str] = &[
     "not_decided",
     "not_enough_free",
     "path_invalid",
+    "plan_not_found",
     "plan_too_large",
     "plans_differ",
     "problem_not_found",

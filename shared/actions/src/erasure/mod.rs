@@ -133,8 +133,7 @@ impl Erasures {
             self.store.forget_last_billing(*id).await?;
         }
         if erasure.guest {
-            self.store.end_guest_erasure(erasure).await?;
-            return Ok(true);
+            return Ok(self.store.end_guest_erasure(erasure).await?);
         }
         // A token from before may have given some again.
         self.store.withdraw_consents(&self.fingerprints.email(&erasure.email), now).await?;

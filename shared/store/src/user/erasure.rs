@@ -53,9 +53,9 @@ impl Store {
         accept_if_written(self.transact(writes).await, is_written).await
     }
 
-    /// Begins the erasure of a guest's orders, unless one is going on.
+    /// Begins the erasure of a guest's orders. One that is going on is then about later orders, too.
     pub async fn begin_guest_erasure(&self, erasure: &Erasure) -> Result<()> {
-        was_done(self.put_new(&keys::erasure(erasure.user), erasure).await).map(drop)
+        self.put(&keys::erasure(erasure.user), erasure).await
     }
 
     /// Notes how far an erasure came, its version counted up.
@@ -73,9 +73,15 @@ impl Store {
         accept_if_written(self.transact(writes).await, is_written).await
     }
 
-    /// Ends the erasure of a guest's orders, who is nowhere else.
-    pub async fn end_guest_erasure(&self, erasure: &Erasure) -> Result<()> {
-        self.delete(&keys::erasure(erasure.user)).await
+    /// Ends the erasure of a guest's orders, who is nowhere else; false if the guest asked again since it
+    /// was read.
+    pub async fn end_guest_erasure(&self, erasure: &Erasure) -> Result<bool> {
+        let asked = serde_dynamo::to_attribute_value(erasure.asked_at).map_err(crate::Failure::unreadable)?;
+        let delete = self
+            .delete_of(&keys::erasure(erasure.user))
+            .condition_expression("asked_at = :asked")
+            .expression_attribute_values(":asked", asked);
+        was_done(delete.send().await)
     }
 
     /// Removes all second factors of a closed account.
@@ -139,5 +145,45 @@ impl Store {
     /// The event, if it still exists.
     pub async fn event_of_order(&self, event: EventId) -> Result<Option<Event>> {
         Ok(self.events_of(&[event]).await?.into_iter().next().map(Event::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::testing::at;
+
+    use super::*;
+    use crate::testing::{store, unguarded_puts};
+
+    /// A guest asks again while the first wish is about to be ended. Whether the second one is still to be
+    /// done.
+    async fn second_wish_stays(late: &Store, store: &Store) -> bool {
+        let guest = UserId::generate(at(0));
+        let wish = |second| Erasure::of_guest(guest, "ana@example.com".parse().expect("valid"), at(second));
+        store.begin_guest_erasure(&wish(1)).await.expect("begun");
+        let read = store.erasure(guest).await.expect("read").expect("there");
+        store.begin_guest_erasure(&wish(2)).await.expect("begun");
+        let ended = late.end_guest_erasure(&read).await.expect("answers");
+        let left = store.erasure(guest).await.expect("read");
+        assert_eq!(left.is_some(), !ended);
+        left == Some(wish(2))
+    }
+
+    #[tokio::test]
+    async fn a_wish_that_comes_meanwhile_is_not_lost() {
+        let store = store().await;
+        assert!(second_wish_stays(&store, &store).await);
+        let wish =
+            Erasure::of_guest(UserId::generate(at(3)), "eva@example.com".parse().expect("valid"), at(3));
+        store.begin_guest_erasure(&wish).await.expect("begun");
+        assert!(store.end_guest_erasure(&wish).await.expect("answers"));
+        assert_eq!(store.erasure(wish.user).await.expect("read"), None);
+    }
+
+    #[tokio::test]
+    async fn without_the_condition_the_second_wish_is_lost() {
+        let store = store().await;
+        let late = unguarded_puts(&store);
+        assert!(!second_wish_stays(&late, &store).await, "the race test would not notice a race");
     }
 }
