@@ -33,7 +33,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .description(
                         "Takes the places of a quote for some minutes (10 unless the event says otherwise). A \
                          quote becomes one reservation: sending it again answers with the same one, or with \
-                         `quote_used` (409) once that has ended. Who is signed in sends a token; others name `email` \
+                         `quote_used` (409) once that has ended. Of a line with `chosen_at_hold`, the seats are chosen \
+                         now: `no_adjacent_seats` (409) only if none are as they are wanted, `seats_contended` (503) \
+                         if many buyers want them at this moment, so that it is worth asking again. Who is signed in sends a token; others name `email` \
                          and `name` in its place and get `order_access`, which opens this one order as \
                          `X-Order-Access`. The orders of an address are also those of the user who confirms it.",
                     )
@@ -44,6 +46,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
                     .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
                     .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])
+                    .refuses(["no_adjacent_seats", "seats_contended"])
                     .refuses(["product_sold_out", "sold_elsewhere", "sold_out", "quote_expired"])
                     .refuses(["quote_invalid", "refused_fields", "too_many_reservations"])
             }),

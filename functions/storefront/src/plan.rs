@@ -138,36 +138,25 @@ impl SeatsWanted {
     fn check(&self) -> domain::Result<()> {
         let most = MAX_TICKETS_PER_ORDER;
         let mut fields = Fields::new();
-        for (number, least, pointer) in [
-            (self.quantity, 1, "/quantity"),
-            (self.accessible, 0, "/accessible"),
-            (self.companions, 0, "/companions"),
-        ] {
-            fields.check((least..=most).contains(&number), pointer, format!("Must be {least} to {most}."));
-        }
+        fields.check((1..=most).contains(&self.quantity), "/quantity", format!("Must be 1 to {most}."));
         fields.check(
             self.seed.as_deref().is_none_or(is_seed),
             "/seed",
             "Must be 1 to 64 letters and digits.",
         );
-        fields.rule(
-            u16::from(self.accessible) + u16::from(self.companions) <= u16::from(self.quantity),
-            "/companions",
-            "`quantity` counts accessible seats and companions, too.",
-        );
-        fields.rule(
-            self.accessible > 0 || self.companions == 0,
-            "/companions",
-            "Companion seats are for who comes along with a person on an accessible seat.",
-        );
+        self.wanted().check("", &mut fields);
         fields.finish()
+    }
+
+    fn wanted(&self) -> Wanted {
+        let Self { quantity: count, together, accessible, companions, .. } = *self;
+        Wanted { count, accessible, companions, together }
     }
 
     /// The wish. Without a seed, buyers who ask in different seconds get different seats.
     fn wish(&self, second: i64) -> SeatWish {
         let seed = self.seed.clone().unwrap_or_else(|| second.to_string());
-        let Self { quantity: count, together, accessible, companions, near, .. } = *self;
-        SeatWish { wanted: Wanted { count, accessible, companions, together }, near, spread: spread(&seed) }
+        SeatWish { wanted: self.wanted(), near: self.near, spread: spread(&seed) }
     }
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  apply, and a stage with fewer tickets left than are wanted, are no errors, unless the request \
                  requires them (`promotion_not_applied`, `stage_outgrown`, both 409). Sign in to use a code that \
                  is personal or can be used only so often by each buyer. From one network only so many wrong codes \
-                 are answered in a quarter of an hour.",
+                 are answered in a quarter of an hour. A line of numbered seats with a `quantity` and no `seats` \
+                 has its seats chosen when it is reserved (`chosen_at_hold`), at the price of this quote: together, \
+                 unless `together` is false; accessible ones only for who asks for them.",
             )
             .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
             .refuses(["event_cancelled", "event_postponed"])
@@ -80,8 +82,11 @@ struct LineView {
     area_id: AreaId,
     /// The area's name.
     area_name: String,
-    /// The seats, in order; empty for general admission.
+    /// The seats, in order; empty for general admission. With `chosen_at_hold` a suggestion, which is
+    /// kept if it still is free then; empty if there are no such seats at the moment.
     seats: Vec<SeatLabel>,
+    /// True if the seats are chosen when they are reserved: the best that are free then.
+    chosen_at_hold: bool,
     /// The number of tickets.
     quantity: u8,
     /// The area's base price for one ticket.
@@ -107,12 +112,13 @@ struct LineView {
 
 impl LineView {
     fn new(line: QuoteLine, currency: Currency) -> Self {
-        let QuoteLine { area_id, area_name, seats, amounts } = line;
+        let QuoteLine { area_id, area_name, seats, wanted, amounts } = line;
         let amount = |minor| Amount::of(minor, currency);
         Self {
             area_id,
             area_name,
             seats,
+            chosen_at_hold: wanted.is_some(),
             quantity: amounts.quantity,
             unit_base: amount(amounts.unit_base),
             unit_stage_adjustment: amount(amounts.unit_stage_adjustment),

@@ -159,14 +159,15 @@ pub(super) async fn reserve(store: &Store, basket: Basket<'_>, now: Timestamp) -
         user: buyer.user,
         until,
     };
-    let holdings = store.hold(hold, now).await?;
+    let held = store.hold(hold, now).await?;
     let hold = Hold {
         user: buyer.user,
         buyer: buyer.person.clone(),
         guest: buyer.guest.clone(),
         language: sheet.event.language,
         attendees: Vec::new(),
-        holdings,
+        holdings: held.holdings,
+        chosen: held.chosen,
         expires_at: until,
         idempotency: None,
         accepted: basket.accepted,
@@ -197,7 +198,14 @@ fn request(basket: &Basket<'_>, sold: &[&PricedProduct]) -> Result<QuoteRequest>
     };
     Ok(QuoteRequest {
         event_id: basket.sheet.event.id,
-        lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+        lines: vec![QuoteRequestLine {
+            area_id: area.id,
+            quantity,
+            seats,
+            together: None,
+            accessible: 0,
+            companions: 0,
+        }],
         extras: basket.products.iter().map(extra).collect::<Result<_>>()?,
         currency: None,
         promotion_code: basket.code.map(str::parse).transpose().map_err(Error::internal)?,

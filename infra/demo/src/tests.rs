@@ -52,7 +52,14 @@ impl TestStore {
         let stages: Vec<_> = sheet.stages.iter().map(|stage| StageOffer { stage, remaining: None }).collect();
         let request = QuoteRequest {
             event_id: sheet.event.id,
-            lines: vec![QuoteRequestLine { area_id: area.id, quantity, seats }],
+            lines: vec![QuoteRequestLine {
+                area_id: area.id,
+                quantity,
+                seats,
+                together: None,
+                accessible: 0,
+                companions: 0,
+            }],
             extras: Vec::new(),
             currency: None,
             promotion_code: code.map(|code| code.parse().expect("a line")),

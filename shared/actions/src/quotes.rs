@@ -109,6 +109,8 @@ impl Quotes {
             request,
             buyer: buyer.map(Claims::address),
         };
-        quote(&input, now)
+        let mut quote = quote(&input, now)?;
+        catalog.suggest(&event, &mut quote, now).await?;
+        Ok(quote)
     }
 }

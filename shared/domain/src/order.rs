@@ -38,7 +38,9 @@ pub use change::{Change, Revocation, TaskChange};
 pub use difference::{differences, undecided};
 pub use hold_refusal::HoldRefusal;
 pub use next::{Input, RefundOutcome, Report, Secured, Source, Step};
-pub use parts::{Attendee, ExtraKind, ExtraLine, Holding, OrderLine, Part, Ticket, TicketState, Voucher};
+pub use parts::{
+    Attendee, ChosenSeats, ExtraKind, ExtraLine, Holding, OrderLine, Part, Ticket, TicketState, Voucher,
+};
 pub use payment::{Payment, PaymentState, RefundProgress, UnusedReason};
 pub use refund::{RefundAsk, RefundStep};
 pub use settlement::Settlement;

@@ -51,7 +51,7 @@ pub use idempotency::{Once, key_reused};
 pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};
-pub use order::{BesideOrder, HoldError, HoldRequest, SETTLING};
+pub use order::{BesideOrder, Held, HoldError, HoldRequest, SETTLING};
 pub use plan::PlanVersion;
 pub use product::{StockLeft, StoredProducts};
 pub use tenant::{AuditPlace, AuditStep, AuditWalk, Device, Invited, MAX_DEVICES, StaffEntry};
@@ -63,6 +63,7 @@ pub struct Store {
     client: aws_sdk_dynamodb::Client,
     table: Arc<str>,
     hints: Arc<allotment::Hints>,
+    recent_rows: Arc<allotment::RecentRows>,
 }
 
 impl Store {
@@ -73,7 +74,7 @@ impl Store {
             .retry_classifier(collision::Collisions)
             .build();
         let client = aws_sdk_dynamodb::Client::from_conf(config);
-        Ok(Self { client, table, hints: Arc::default() })
+        Ok(Self { client, table, hints: Arc::default(), recent_rows: Arc::default() })
     }
 
     /// Opens the connection before the first request needs it: the TLS handshake then falls into the

@@ -14,7 +14,7 @@ use boot::{Boot, Clock, Env};
 use crate::Store;
 
 pub(crate) use meeting::meeting;
-pub(crate) use tampering::{colliding, forgetful, interrupted, metered, unguarded, unguarded_puts};
+pub(crate) use tampering::{colliding, forgetful, interrupted, metered, refusing, unguarded, unguarded_puts};
 
 const TABLE: &str = "taquilla-test";
 

@@ -9,6 +9,7 @@ mod plans;
 mod products;
 mod refunds;
 mod settler;
+mod together;
 mod transfers;
 mod users;
 

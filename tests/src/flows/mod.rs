@@ -43,6 +43,7 @@ mod storefront;
 mod supervision;
 mod templates;
 mod texts;
+pub(crate) mod together;
 mod transfers;
 mod warnings;
 mod withdrawal;

@@ -23,4 +23,5 @@ mod sites;
 mod slips;
 mod slugs;
 mod staff;
+mod together;
 mod withdrawal;

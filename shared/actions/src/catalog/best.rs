@@ -1,9 +1,11 @@
 //! The best seats that are free in an area, for buyers who do not choose themselves.
 
 use domain::event::AreaKind;
+use domain::order::HoldRefusal;
 use domain::plan::{Place, Point};
+use domain::pricing::Quote;
 use domain::seat::{Choice, RunState, SeatState, Wanted, choose};
-use domain::{AreaId, Error, Result, Timestamp};
+use domain::{AreaId, Error, Kind, Result, Timestamp};
 use store::StoredEvent;
 
 use super::Catalog;
@@ -76,23 +78,28 @@ impl Catalog {
             Choice::Together(seats) => (Togetherness::Together, seats),
             Choice::AdjacentRows(seats) => (Togetherness::AdjacentRows, seats),
             Choice::Apart(seats) => (Togetherness::Apart, seats),
-            Choice::None { largest } => return Err(none_left(left, &wish.wanted, largest)),
+            Choice::None { largest } => {
+                return Err(HoldRefusal::of_wish(area.id, &wish.wanted, left, largest).into());
+            }
         };
         Ok(BestSeats { seats: seats.into_iter().cloned().collect(), together, left })
     }
-}
 
-/// Why there are no such seats.
-fn none_left(left: u32, wanted: &Wanted, largest: u8) -> Error {
-    if left < u32::from(wanted.count) {
-        return Error::conflict("sold_out", format!("Only {left} seats are left in this area."))
-            .with("left", left);
+    /// Names in a quote the seats that its buyer is likely to have, for the lines whose seats are chosen
+    /// when they are held: the best that were free some moments ago. None where there are none; whether
+    /// some are left, the hold decides.
+    pub(crate) async fn suggest(&self, event: &StoredEvent, quote: &mut Quote, now: Timestamp) -> Result<()> {
+        let spread = quote.spread();
+        for line in &mut quote.lines {
+            let Some(wanted) = line.wanted else { continue };
+            let wish = SeatWish { wanted, near: None, spread };
+            line.seats = match self.best_seats(event, line.area_id, &wish, now).await {
+                Ok(best) => best.seats.into_iter().map(|place| place.label).collect(),
+                Err(error) if error.kind() == Kind::Conflict => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            line.seats.sort();
+        }
+        Ok(())
     }
-    Error::conflict(
-        "no_adjacent_seats",
-        format!(
-            "There are no such seats together; at most {largest} are. Ask for fewer, or for seats apart."
-        ),
-    )
-    .with("largest", largest)
 }

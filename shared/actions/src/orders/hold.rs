@@ -12,9 +12,11 @@ use domain::plan::Seatings;
 use domain::policy::{Accepted, PolicyVersions};
 use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::purchaser::Purchaser;
-use domain::{Error, Kind, Language, OrderId, Result, Timestamp};
+use domain::{Error, Kind, Language, OrderId, QuoteId, Result, Timestamp};
 use futures::future::try_join;
-use store::{Failure, GateError, HoldRequest, Store, StoredEvent, StoredProducts, key_reused, recount};
+use store::{
+    Failure, GateError, HoldError, HoldRequest, Store, StoredEvent, StoredProducts, key_reused, recount,
+};
 
 use super::digest::RequestDigest;
 use super::guest::count_guest_order;
@@ -51,7 +53,7 @@ impl Orders {
     ///
     /// # Errors
     /// What keeps the event from being sold, what is wrong with the quote, the attendees or the
-    /// promotion, `sold_out`, `product_sold_out` and their kin,
+    /// promotion, `sold_out`, `product_sold_out`, `no_adjacent_seats`, `seats_contended` and their kin,
     /// `quote_used`, `too_many_reservations`, `policies_changed`, `idempotency_key_reused` and, for guests,
     /// `too_many_tries`.
     pub async fn hold(
@@ -203,24 +205,28 @@ impl HoldAttempt<'_> {
             user,
             until: expires_at,
         };
-        let holdings = self.store.hold(request, self.now).await?;
+        let held = match self.store.hold(request, self.now).await {
+            Err(HoldError::BesideAnother) => return self.await_other(quote.id).await,
+            held => held?,
+        };
         let hold = Hold {
             user,
             buyer: self.buyer.person.clone(),
             guest: self.buyer.guest.clone(),
             language: self.language,
             attendees,
-            holdings,
+            holdings: held.holdings.clone(),
+            chosen: held.chosen.clone(),
             expires_at,
             idempotency: self.digest.map(RequestDigest::text),
             accepted,
         };
         let order = Order::hold(quote, hold);
-        let Some(known) = self.store.create_order(&order).await? else {
-            return self.enforce_limits(order).await;
-        };
+        let known = self.store.create_order(&order).await?;
+        self.store.release_unnamed(known.as_ref().unwrap_or(&order), &held).await?;
+        let Some(known) = known else { return self.enforce_limits(order).await };
         if self.buyer.guest.is_some() && !self.repeats(&known) {
-            // The places just claimed are those of the order that is there.
+            // The places that are still claimed are those of the order that is there.
             return Err(is_order_already(known.id));
         }
         let answer = self.confirm_concurrent_order(known).await;
@@ -229,6 +235,22 @@ impl HoldAttempt<'_> {
             self.store.release_holdings(&order).await?;
         }
         answer
+    }
+
+    /// Waits for the order that another request of this quote makes of the last seats.
+    async fn await_other(&self, quote: QuoteId) -> Result<Order> {
+        for look in 0..recount::MAX_COUNTS {
+            if look > 0 {
+                tokio::time::sleep(recount::PAUSE).await;
+            }
+            let id = OrderId::of_quote(quote, self.buyer.user);
+            let Some(known) = self.store.order(self.buyer.user, id).await? else { continue };
+            if !self.repeats(&known) {
+                return Err(is_order_already(id));
+            }
+            return self.confirm_concurrent_order(known).await;
+        }
+        Err(HoldError::BesideAnother.into())
     }
 
     /// The promotion of the quote, read again if its uses are limited or it is bound to a buyer: the

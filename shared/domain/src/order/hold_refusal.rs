@@ -1,6 +1,6 @@
 //! Why the places of a quote cannot be held.
 
-use crate::seat::SeatLabel;
+use crate::seat::{SeatLabel, Wanted};
 use crate::{AreaId, Error, VariantId};
 
 /// Why nothing was held for a quote.
@@ -28,10 +28,30 @@ pub enum HoldRefusal {
     SeatsNotFound(Vec<SeatLabel>),
     /// The choice would leave a single free seat between taken ones, without need.
     SingleSeatLeft,
+    /// An area has no such seats together.
+    NoAdjacentSeats {
+        /// The area.
+        area: AreaId,
+        /// The most of its seats that are, at most what was asked for.
+        largest: u8,
+    },
+    /// Others were faster at each choice of seats.
+    SeatsContended,
     /// Other orders used the promotion as often as it may be used.
     PromotionUsedUp,
     /// The buyer used the promotion as often as one buyer may.
     PromotionUsedByBuyer,
+}
+
+impl HoldRefusal {
+    /// Why an area has no seats for a wish: so many are `left`, of which at most `largest` are together
+    /// as they are wanted.
+    pub fn of_wish(area: AreaId, wanted: &Wanted, left: u32, largest: u8) -> Self {
+        match left < u32::from(wanted.count) {
+            true => Self::SoldOut { area, left },
+            false => Self::NoAdjacentSeats { area, largest },
+        }
+    }
 }
 
 fn labels(seats: &[SeatLabel]) -> Vec<String> {
@@ -72,6 +92,19 @@ impl From<HoldRefusal> for Error {
                 "single_seat_left",
                 "This choice leaves a single seat alone. Move by one seat, or choose a place at the end of the row.",
             ),
+            HoldRefusal::NoAdjacentSeats { area, largest } => Self::conflict(
+                "no_adjacent_seats",
+                format!(
+                    "There are no such seats together; at most {largest} are. Ask for fewer, or for seats apart."
+                ),
+            )
+            .with("area_id", area.to_string())
+            .with("largest", largest),
+            HoldRefusal::SeatsContended => Self::unavailable(
+                "seats_contended",
+                "Many buyers want these seats at this moment. Try again.",
+            )
+            .retry_after(1),
             HoldRefusal::PromotionUsedUp => Self::conflict(
                 "promotion_used_up",
                 "This promotion code has been used up. Ask for a new quote.",

@@ -49,14 +49,25 @@ pub struct OrderLine {
     pub total: i64,
 }
 
+/// The seats that were chosen for a line when they were held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChosenSeats {
+    /// The index of the line.
+    pub line: u8,
+    /// The seats, in order.
+    pub seats: Vec<SeatLabel>,
+}
+
 impl From<QuoteLine> for OrderLine {
-    /// The order charges the price that the quote showed.
+    /// The order charges the price that the quote showed. Seats that are chosen when they are held are
+    /// not those of the quote.
     fn from(line: QuoteLine) -> Self {
         let amounts = line.amounts;
+        let seats = if line.wanted.is_some() { Vec::new() } else { line.seats };
         Self {
             area: line.area_id,
             quantity: amounts.quantity,
-            seats: line.seats,
+            seats,
             stage: amounts.stage_id,
             base: amounts.base,
             stage_adjustment: amounts.stage_adjustment,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::change::{Change, Revocation, TaskChange};
 use super::{
-    Attendee, ExtraLine, Holding, Order, OrderFields, OrderLine, OrderStatus, Payment, PaymentState,
-    RefundProgress, RefundStep, Secured, TicketState,
+    Attendee, ChosenSeats, ExtraLine, Holding, Order, OrderFields, OrderLine, OrderStatus, Payment,
+    PaymentState, RefundProgress, RefundStep, Secured, TicketState,
 };
 use crate::outbox::{OrderNews, Outbox};
 use crate::payment::{GatewayName, ManualReason};
@@ -40,6 +40,8 @@ pub struct Hold {
     pub attendees: Vec<Attendee>,
     /// The claims on allotments.
     pub holdings: Vec<Holding>,
+    /// The seats of the lines for which they were chosen.
+    pub chosen: Vec<ChosenSeats>,
     /// When the hold ends.
     pub expires_at: Timestamp,
     /// A digest of the request, if it had an idempotency key.
@@ -72,6 +74,12 @@ impl Order {
     /// showed.
     pub fn hold(quote: Quote, hold: Hold) -> Self {
         let promotion = quote.promotion.filter(|promotion| promotion.applied);
+        let mut lines: Vec<OrderLine> = quote.lines.into_iter().map(OrderLine::from).collect();
+        for ChosenSeats { line, seats } in hold.chosen {
+            if let Some(line) = lines.get_mut(usize::from(line)) {
+                line.seats = seats;
+            }
+        }
         let (guest_network, phone) =
             hold.guest.map_or((None, None), |guest| (Some(guest.network), guest.phone));
         Self(OrderFields {
@@ -81,7 +89,7 @@ impl Order {
             event: quote.event_id,
             status: OrderStatus::Held,
             currency: quote.currency,
-            lines: quote.lines.into_iter().map(OrderLine::from).collect(),
+            lines,
             extras: quote.extras.into_iter().map(ExtraLine::from).collect(),
             total: quote.totals.total,
             buyer: hold.buyer,

@@ -112,6 +112,7 @@ impl<'a> Draft<'a> {
                 area_id: line.area.id,
                 area_name: line.area.area_name.clone(),
                 seats: line.seats,
+                wanted: line.wanted,
                 amounts,
             }),
             Ask::Extra(extra) => extras.push(QuoteExtra {

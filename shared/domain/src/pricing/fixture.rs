@@ -207,6 +207,9 @@ pub(super) fn request(lines: &[(u64, u32)]) -> QuoteRequest {
         area_id: area_id(*n),
         quantity: Some(*quantity),
         seats: vec![],
+        together: None,
+        accessible: 0,
+        companions: 0,
     };
     QuoteRequest {
         event_id: event().id,

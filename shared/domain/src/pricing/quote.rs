@@ -6,7 +6,7 @@ use crate::OwnAddress;
 use crate::event::{Area, Event};
 use crate::payable::PriceUnit;
 use crate::product::PricedProduct;
-use crate::seat::SeatLabel;
+use crate::seat::{SeatLabel, Wanted};
 use crate::{AreaId, Currency, Error, EventId, ProductId, QuoteId, Result, SaleStageId, TenantId, VariantId};
 use jiff::{SignedDuration, Timestamp};
 
@@ -81,8 +81,12 @@ pub struct QuoteLine {
     pub area_id: AreaId,
     /// The name of the area.
     pub area_name: String,
-    /// The seats, in order; empty for general admission.
+    /// The seats, in order; empty for general admission. If they are chosen when they are held, those
+    /// that were the best when the quote was made, or none: a suggestion.
     pub seats: Vec<SeatLabel>,
+    /// The wish by which seats are chosen when they are held; `None` if the buyer named them, and for
+    /// general admission.
+    pub wanted: Option<Wanted>,
     /// The price of the tickets.
     pub amounts: LineAmounts,
 }
@@ -181,6 +185,11 @@ impl Quote {
     /// True if the promotion code may be a guess: see [`PromotionVerdict::is_guess`].
     pub fn is_guess(&self) -> bool {
         self.promotion.as_ref().is_some_and(PromotionVerdict::is_guess)
+    }
+
+    /// A number that picks among seats that are about equally good, always the same for this quote.
+    pub fn spread(&self) -> u64 {
+        self.id.uuid().as_u64_pair().1
     }
 
     /// Checks that the stage and the promotion apply, if the request requires them. Not part of

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Fields;
 use crate::event::{Area, AreaKind, Event};
 use crate::product::PricedProduct;
-use crate::seat::SeatLabel;
+use crate::seat::{SeatLabel, Wanted};
 use crate::text::Line;
 use crate::{AreaId, Currency, Error, EventId, Result, VariantId};
 
@@ -53,7 +53,8 @@ pub struct QuoteRequest {
     pub require_stage: bool,
 }
 
-/// Tickets of one area: `quantity` for general admission, `seats` for numbered rows.
+/// Tickets of one area: `quantity` for general admission; for numbered rows `seats`, or `quantity` for
+/// the best that are free when they are reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuoteRequestLine {
@@ -67,6 +68,23 @@ pub struct QuoteRequestLine {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub seats: Vec<SeatLabel>,
+    /// Of numbered seats that are not named: false to take seats apart if there are none together, which
+    /// are neighbours or in two rows one behind the other. True if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<bool>,
+    /// Of numbered seats that are not named: how many are for wheelchairs.
+    #[serde(default, skip_serializing_if = "is_none_wanted")]
+    #[schemars(range(max = 20))]
+    pub accessible: u8,
+    /// How many people come along with these. They get companion seats, or others beside.
+    #[serde(default, skip_serializing_if = "is_none_wanted")]
+    #[schemars(range(max = 20))]
+    pub companions: u8,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_none_wanted(seats: &u8) -> bool {
+    *seats == 0
 }
 
 /// A line of a request that was checked and is possible.
@@ -75,8 +93,10 @@ pub(super) struct CheckedLine<'a> {
     pub(super) area: &'a Area,
     /// At least 1.
     pub(super) quantity: u8,
-    /// Sorted; empty for general admission.
+    /// Sorted; empty for general admission, and if they are chosen when they are held.
     pub(super) seats: Vec<SeatLabel>,
+    /// The wish by which they are chosen, if they are.
+    pub(super) wanted: Option<Wanted>,
 }
 
 impl QuoteRequest {
@@ -175,6 +195,12 @@ impl QuoteRequest {
 
 impl QuoteRequestLine {
     fn resolve<'a>(&self, area: &'a Area, pointer: &str, limit: u8, fields: &mut Fields) -> CheckedLine<'a> {
+        let is_chosen = area.kind == AreaKind::Seated && self.seats.is_empty();
+        fields.rule(
+            is_chosen || (self.together.is_none() && self.accessible == 0 && self.companions == 0),
+            pointer,
+            "`together`, `accessible` and `companions` are for numbered seats that you do not name.",
+        );
         let quantity = match area.kind {
             AreaKind::GeneralAdmission => {
                 fields.rule(
@@ -186,22 +212,44 @@ impl QuoteRequestLine {
                 fields.rule(quantity >= 1, format!("{pointer}/quantity"), "Must be at least 1.");
                 quantity
             }
+            AreaKind::Seated if is_chosen => self.resolve_number(pointer, fields),
             AreaKind::Seated => self.resolve_seats(area, pointer, limit, fields),
         };
+        // More than 255 is as wrong as 255, which the limit of the order refuses.
+        let quantity = u8::try_from(quantity).unwrap_or(u8::MAX);
+        let wanted = is_chosen.then(|| self.wanted(quantity));
+        if let Some(wanted) = wanted.filter(|wanted| wanted.count > 0) {
+            wanted.check(pointer, fields);
+        }
         let mut seats = self.seats.clone();
         seats.sort();
-        // More than 255 is as wrong as 255, which the limit of the order refuses.
-        CheckedLine { area, quantity: u8::try_from(quantity).unwrap_or(u8::MAX), seats }
+        CheckedLine { area, quantity, seats, wanted }
+    }
+
+    /// What a buyer wants who names no seats.
+    fn wanted(&self, count: u8) -> Wanted {
+        let Self { accessible, companions, .. } = *self;
+        Wanted { count, accessible, companions, together: self.together.unwrap_or(true) }
+    }
+
+    /// The number of seats that are to be chosen.
+    fn resolve_number(&self, pointer: &str, fields: &mut Fields) -> u32 {
+        let Some(quantity) = self.quantity else {
+            fields.rule(
+                false,
+                format!("{pointer}/seats"),
+                "This area has numbered seats. Name those that you want, such as [\"A-12\"], or say with \
+                 `quantity` how many of the best.",
+            );
+            return 0;
+        };
+        fields.rule(quantity >= 1, format!("{pointer}/quantity"), "Must be at least 1.");
+        quantity
     }
 
     /// The number of seats. Seats that are wrong are noted at `pointer`.
     fn resolve_seats(&self, area: &Area, pointer: &str, limit: u8, fields: &mut Fields) -> u32 {
         let count = u32::try_from(self.seats.len()).unwrap_or(u32::MAX);
-        fields.rule(
-            count >= 1,
-            format!("{pointer}/seats"),
-            "This area has numbered seats. Name those that you want, such as [\"A-12\"].",
-        );
         fields.rule(
             self.quantity.is_none_or(|quantity| quantity == count),
             format!("{pointer}/quantity"),
@@ -260,10 +308,8 @@ mod tests {
         /lines/0/quantity: Must be at least 1.
         ");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(9), "quantity": 1}])), @"/lines/0/area_id: The event has no such area.");
-        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 1}, {"area_id": id(2), "quantity": 2}])), @r#"
-        /lines/1/seats: This area has numbered seats. Name those that you want, such as ["A-12"].
-        /lines/1/quantity: Must be the number of seats, or left out.
-        "#);
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 1}, {"area_id": id(2)}])), @r#"/lines/1/seats: This area has numbered seats. Name those that you want, such as ["A-12"], or say with `quantity` how many of the best."#);
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": ["A-1"], "quantity": 2}])), @"/lines/0/quantity: Must be the number of seats, or left out.");
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": ["A-1", "C-1", "a-1", "B-11"]}])), @r"
         /lines/0/seats/1: The area has no such seat.
         /lines/0/seats/2: Name each seat once.
@@ -273,6 +319,36 @@ mod tests {
         insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": many}])), @"/lines: An order of this event has at most 10 tickets.");
         let many: Vec<Value> = (0..5000).map(|_| json!({"area_id": id(1), "quantity": 1})).collect();
         insta::assert_snapshot!(bad_fields(json!(many)), @"/lines: Must have at most 10 lines.");
+    }
+
+    #[test]
+    fn wishes_are_for_numbered_seats_that_are_not_named() {
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(1), "quantity": 2, "together": true}])), @"/lines/0: `together`, `accessible` and `companions` are for numbered seats that you do not name.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "seats": ["A-1"], "accessible": 1}])), @"/lines/0: `together`, `accessible` and `companions` are for numbered seats that you do not name.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "quantity": 0, "together": false}])), @"/lines/0/quantity: Must be at least 1.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "quantity": 1, "accessible": 1, "companions": 1}])), @"/lines/0/companions: `quantity` counts accessible seats and companions, too.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "quantity": 2, "companions": 1}])), @"/lines/0/companions: Companion seats are for who comes along with a person on an accessible seat.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "quantity": 2, "accessible": 21}])), @r"
+        /lines/0/accessible: Must be 0 to 20.
+        /lines/0/companions: `quantity` counts accessible seats and companions, too.
+        ");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "quantity": 11}])), @"/lines: An order of this event has at most 10 tickets.");
+        insta::assert_snapshot!(bad_fields(json!([{"area_id": id(2), "quantity": u32::MAX}])), @"/lines: An order of this event has at most 10 tickets.");
+
+        let asks = |line: Value| {
+            let lines = serde_json::from_value(json!([line])).expect("lines");
+            let request = QuoteRequest { lines, ..request(&[]) };
+            let areas = [seated_area(2, 100)];
+            let asks = request.resolve(&event(), &areas, &[], at(1000)).expect("is possible");
+            (asks.lines[0].quantity, asks.lines[0].seats.len(), asks.lines[0].wanted)
+        };
+        let wanted = Wanted::together(3);
+        assert_eq!(asks(json!({"area_id": id(2), "quantity": 3})), (3, 0, Some(wanted)));
+        let apart =
+            json!({"area_id": id(2), "quantity": 3, "together": false, "accessible": 1, "companions": 1});
+        let wanted = Wanted { accessible: 1, companions: 1, together: false, ..wanted };
+        assert_eq!(asks(apart), (3, 0, Some(wanted)));
+        assert_eq!(asks(json!({"area_id": id(2), "seats": ["A-1"], "quantity": 1})), (1, 1, None));
     }
 
     #[test]

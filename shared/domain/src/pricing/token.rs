@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::seat::SeatLabel;
+use crate::seat::{SeatLabel, Wanted};
 use crate::{
     AreaId, Currency, Error, EventId, ProductId, PromotionId, QuoteId, Result, SaleStageId, TenantId,
     VariantId,
@@ -29,16 +29,27 @@ const VERSION: u8 = 1;
 /// without them keeps the older layout, so that during a deployment only those with products are
 /// refused by what runs the old code.
 const WITH_EXTRAS: u8 = 2;
+/// The layout of a quote with seats that are chosen when they are held: an array of the [`Sealed`]
+/// quote, its extras and its wishes. Code that does not know of wishes would sell such a line without
+/// its seats.
+const WITH_WISHES: u8 = 3;
 const MAC_BYTES: usize = 32;
 
 /// The token of `quote`. It has all that is charged; stages and a promotion that did *not* apply
 /// only explain the price to the buyer, and are left out.
 pub fn seal(quote: &Quote, key: &[u8; 32]) -> String {
-    let sealed = Sealed::pack(quote);
-    let mut bytes = vec![if quote.extras.is_empty() { VERSION } else { WITH_EXTRAS }];
-    let written = match quote.extras.is_empty() {
-        true => serde_json::to_writer(&mut bytes, &sealed),
-        false => serde_json::to_writer(&mut bytes, &SealedWithExtras(sealed, SealedExtra::pack_all(quote))),
+    let (sealed, extras, wishes) =
+        (Sealed::pack(quote), SealedExtra::pack_all(quote), SealedWish::pack_all(quote));
+    let layout = match (extras.is_empty(), wishes.is_empty()) {
+        (true, true) => VERSION,
+        (false, true) => WITH_EXTRAS,
+        (_, false) => WITH_WISHES,
+    };
+    let mut bytes = vec![layout];
+    let written = match layout {
+        VERSION => serde_json::to_writer(&mut bytes, &sealed),
+        WITH_EXTRAS => serde_json::to_writer(&mut bytes, &SealedWithExtras(sealed, extras)),
+        _ => serde_json::to_writer(&mut bytes, &SealedWithWishes(sealed, extras, wishes)),
     };
     written.expect("numbers and texts in arrays are always JSON");
     let mac = mac(key, &bytes).finalize().into_bytes();
@@ -74,10 +85,14 @@ fn verified(token: &str, key: &[u8; 32]) -> Option<Quote> {
     mac(key, signed).verify_slice(signature).ok()?;
     let (version, json) = signed.split_first()?;
     match *version {
-        VERSION => serde_json::from_slice::<Sealed>(json).ok()?.unpack(Vec::new()),
+        VERSION => serde_json::from_slice::<Sealed>(json).ok()?.unpack(Vec::new(), Vec::new()),
         WITH_EXTRAS => {
             let SealedWithExtras(sealed, extras) = serde_json::from_slice(json).ok()?;
-            sealed.unpack(extras)
+            sealed.unpack(extras, Vec::new())
+        }
+        WITH_WISHES => {
+            let SealedWithWishes(sealed, extras, wishes) = serde_json::from_slice(json).ok()?;
+            sealed.unpack(extras, wishes)
         }
         _ => None,
     }
@@ -142,6 +157,14 @@ struct SealedExtra(
     i64,
 );
 
+/// A quote, its extras, and by which wishes seats are chosen.
+#[derive(Serialize, Deserialize)]
+struct SealedWithWishes(Sealed, Vec<SealedExtra>, Vec<SealedWish>);
+
+/// Index of the line, whether its seats must be together, accessible seats, companions.
+#[derive(Serialize, Deserialize)]
+struct SealedWish(usize, bool, u8, u8);
+
 /// Stage, its name, quantity, whether it is limited.
 #[derive(Serialize, Deserialize)]
 struct SealedStage(#[serde(with = "suffix")] SaleStageId, String, u8, bool);
@@ -185,7 +208,7 @@ impl Sealed {
     }
 
     /// The quote; `None` if a number is not what [`Sealed::pack`] writes.
-    fn unpack(self, extras: Vec<SealedExtra>) -> Option<Quote> {
+    fn unpack(self, extras: Vec<SealedExtra>, wishes: Vec<SealedWish>) -> Option<Quote> {
         let Self(
             id,
             event_id,
@@ -199,8 +222,12 @@ impl Sealed {
             promotion,
         ) = self;
         let stages: Vec<StageVerdict> = stages.into_iter().map(SealedStage::unpack).collect();
-        let lines: Vec<QuoteLine> =
+        let mut lines: Vec<QuoteLine> =
             lines.into_iter().map(|line| line.unpack(&stages, vat_included)).collect::<Option<_>>()?;
+        for SealedWish(line, together, accessible, companions) in wishes {
+            let line = lines.get_mut(line)?;
+            line.wanted = Some(Wanted { count: line.quantity, accessible, companions, together });
+        }
         let extras: Vec<QuoteExtra> =
             extras.into_iter().map(|extra| extra.unpack(&stages, vat_included)).collect::<Option<_>>()?;
         Some(Quote {
@@ -237,7 +264,16 @@ impl SealedLine {
         ) = self;
         let charged = Charged { quantity, unit_base, unit_stage_adjustment, stage, promotion, fee, vat };
         let amounts = charged.amounts(stages, vat_included)?;
-        Some(QuoteLine { area_id, area_name, seats, amounts })
+        Some(QuoteLine { area_id, area_name, seats, wanted: None, amounts })
+    }
+}
+
+impl SealedWish {
+    fn pack_all(quote: &Quote) -> Vec<Self> {
+        let wishes = quote.lines.iter().enumerate().filter_map(|(line, of)| Some((line, of.wanted?)));
+        wishes
+            .map(|(line, wanted)| Self(line, wanted.together, wanted.accessible, wanted.companions))
+            .collect()
     }
 }
 
@@ -427,6 +463,27 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_with_seats_to_be_chosen_has_a_layout_of_its_own() {
+        let mut house = QuoteFixture::new([area(1, 1000), seated_area(2, 2000)]);
+        house.request = request(&[(1, 2), (2, 3)]);
+        house.request.lines[1].accessible = 1;
+        let mut quote = house.clone().quote();
+        let wanted = Wanted { accessible: 1, ..Wanted::together(3) };
+        assert_eq!((quote.lines[0].wanted, quote.lines[1].wanted), (None, Some(wanted)));
+        quote.lines[1].seats = ["A-1", "A-2", "A-3"].map(|seat| seat.parse().expect("a seat")).to_vec();
+        let layout = |token: &str| URL_SAFE_NO_PAD.decode(token).expect("base64url")[0];
+        let token = seal(&quote, &KEY);
+        assert_eq!(layout(&token), WITH_WISHES);
+        assert_eq!(open(&token, &KEY, at(1000)).expect("opens"), quote, "with the suggestion");
+        // Beside products, and of seats apart.
+        house.request.lines[1].together = Some(false);
+        let quote = house.with_products(vec![priced_product(1, 500)], &[(1, 2)]).quote();
+        let token = seal(&quote, &KEY);
+        assert_eq!(layout(&token), WITH_WISHES);
+        assert_eq!(open(&token, &KEY, at(1000)).expect("opens"), quote);
+    }
+
+    #[test]
     fn a_promotion_that_did_not_apply_is_left_out() {
         let quote = QuoteFixture::new([area(1, 1000)]).with_code().quote();
         assert!(quote.promotion.is_some());
@@ -486,7 +543,8 @@ mod tests {
             vec![VERSION],
             vec![VERSION, b'{'],
             [&[WITH_EXTRAS], &sealed[..]].concat(),
-            [&[WITH_EXTRAS + 1], &sealed[..]].concat(),
+            [&[WITH_WISHES], &sealed[..]].concat(),
+            [&[WITH_WISHES + 1], &sealed[..]].concat(),
         ] {
             assert_eq!(code(&sign(&bytes)), "quote_invalid");
         }

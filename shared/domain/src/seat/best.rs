@@ -4,7 +4,11 @@
 //! each, what leaves no seat alone goes first, then what is nearest to the focal point. The hold checks a
 //! choice by the same rule ([`leaves_single`](super::leaves_single)), so it never refuses what is chosen here for that.
 
+use super::SeatLabel;
 use super::run::{Reserved, RunState, strands, windows};
+use super::single::leaves_single;
+use crate::MAX_TICKETS_PER_ORDER;
+use crate::error::Fields;
 use crate::plan::{Place, Point, SeatKind};
 
 /// What a buyer wants.
@@ -24,6 +28,25 @@ impl Wanted {
     /// So many seats for everybody, together.
     pub const fn together(count: u8) -> Self {
         Self { count, accessible: 0, companions: 0, together: true }
+    }
+
+    /// Notes below `pointer` what cannot be of the wish, apart from the number of seats.
+    pub fn check(&self, pointer: &str, fields: &mut Fields) {
+        let most = MAX_TICKETS_PER_ORDER;
+        for (number, name) in [(self.accessible, "accessible"), (self.companions, "companions")] {
+            fields.check(number <= most, format!("{pointer}/{name}"), format!("Must be 0 to {most}."));
+        }
+        let companions = format!("{pointer}/companions");
+        fields.rule(
+            u16::from(self.accessible) + u16::from(self.companions) <= u16::from(self.count),
+            companions.clone(),
+            "`quantity` counts accessible seats and companions, too.",
+        );
+        fields.rule(
+            self.accessible > 0 || self.companions == 0,
+            companions,
+            "Companion seats are for who comes along with a person on an accessible seat.",
+        );
     }
 
     fn reserved(&self) -> Reserved {
@@ -89,6 +112,24 @@ pub fn choose<'a>(runs: &[RunState<'a>], focal: Point, wanted: &Wanted, spread: 
         }
     }
     Choice::None { largest: u8::try_from(house.largest(wishes, count)).unwrap_or(u8::MAX) }
+}
+
+/// Whether a buyer may have just these seats, which were chosen before: each is there, free and of a kind
+/// that is wanted, and together they leave no single seat without need.
+pub fn may_have(runs: &[RunState<'_>], seats: &[SeatLabel], wanted: &Wanted) -> bool {
+    let (mut places, mut is_allowed) = (Vec::with_capacity(seats.len()), true);
+    for state in runs {
+        let of_run = state.run.seats.iter().enumerate();
+        let chosen: Vec<usize> =
+            of_run.filter(|(_, place)| seats.contains(&place.label)).map(|(index, _)| index).collect();
+        is_allowed &= chosen.iter().all(|index| state.free.get(*index) == Some(&true));
+        is_allowed &= !leaves_single(state, &chosen);
+        places.extend(chosen.into_iter().filter_map(|index| state.place(index)));
+    }
+    is_allowed
+        && places.len() == usize::from(wanted.count)
+        && places.len() == seats.len()
+        && wanted.reserved().allows(places.into_iter())
 }
 
 /// Running sums of the distances of a run's seats, one more than there are seats.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::{Area, RowLayout};
 
-pub use best::{Choice, Wanted, choose};
+pub use best::{Choice, Wanted, choose, may_have};
 pub use run::RunState;
 pub use single::leaves_single;
 

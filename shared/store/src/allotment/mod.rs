@@ -35,7 +35,7 @@ use crate::{Failure, Result, Store};
 pub(crate) use hints::Hints;
 pub use pool::AllotmentState;
 pub(crate) use pool::{BLOCK_ADMISSIONS, Pool};
-pub(crate) use row::BLOCK_SEATS;
+pub(crate) use row::{BLOCK_SEATS, Claimant, FreeClaim, RecentRows, Rows, SeenRow, replace};
 pub use row::{RowKey, RowState, SeatClaim};
 
 /// How many approvals of one discount request in a row have tokens of their own.

@@ -2,17 +2,18 @@
 //! which expires by itself. If a later one is refused, the earlier ones are released; after a crash in
 //! between, they expire. No transaction, so no doubled write cost and no conflicts.
 
-use domain::event::AreaKind;
-use domain::order::{ExtraLine, HoldRefusal, Holding, Order, Part};
+use domain::event::{Area, AreaKind};
+use domain::order::{ChosenSeats, HoldRefusal, Holding, Order};
 use domain::plan::{Place, Run, Seatings};
 use domain::pricing::{Promotion, Quote, QuoteLine};
 use domain::product::{Product, Variant, find_variant};
 use domain::seat::{RunState, SeatLabel, SeatState, leaves_single};
-use domain::{AreaId, Error, EventId, OrderId, SaleStageId, TenantId, Timestamp, UserId, VariantId};
+use domain::{Error, OrderId, SaleStageId, Timestamp, UserId, VariantId};
 use futures::future::try_join_all;
 
-use crate::allotment::{BLOCK_ADMISSIONS, Claim, Pool, Refusal, RowKey, RowState, Token};
-use crate::keys::SHARDS;
+use super::choosing::ChosenLine;
+use super::context::HoldingContext;
+use crate::allotment::{Claim, Pool, Refusal, RowKey, RowState, Token};
 use crate::{Failure, Store, StoredEvent, StoredProducts};
 
 /// The input of [`Store::hold`].
@@ -36,7 +37,7 @@ pub struct HoldRequest<'a> {
 
 impl HoldRequest<'_> {
     /// The token of the claims: that of the order that the quote becomes for this buyer.
-    fn token(&self) -> Token {
+    pub(super) fn token(&self) -> Token {
         Token::of(OrderId::of_quote(self.quote.id, self.user))
     }
 
@@ -50,16 +51,30 @@ impl HoldRequest<'_> {
     }
 }
 
+/// What was held for a quote.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The claims on allotments.
+    pub holdings: Vec<Holding>,
+    /// The seats of the lines for which they were chosen.
+    pub chosen: Vec<ChosenSeats>,
+    /// Seats that other requests of the same quote and buyer have, as far as they were met.
+    pub(super) beside: Vec<Holding>,
+}
+
 /// Why nothing was held.
 #[derive(Debug)]
 pub enum HoldError {
     /// What was asked for is not to be had.
     Refused(HoldRefusal),
+    /// There are no seats to choose but those that another request of the same quote has. It may be
+    /// about to make the order of them, or has died.
+    BesideAnother,
     /// The table failed.
     Failure(Failure),
 }
 
-type Result<T> = std::result::Result<T, HoldError>;
+pub(super) type Result<T> = std::result::Result<T, HoldError>;
 
 impl From<HoldRefusal> for HoldError {
     fn from(refusal: HoldRefusal) -> Self {
@@ -77,6 +92,9 @@ impl From<HoldError> for Error {
     fn from(error: HoldError) -> Self {
         match error {
             HoldError::Refused(refusal) => refusal.into(),
+            HoldError::BesideAnother => {
+                Failure::Unavailable("another request has the seats in hand".to_owned()).into()
+            }
             HoldError::Failure(failure) => failure.into(),
         }
     }
@@ -90,11 +108,11 @@ fn meaning(refusal: Refusal, refused: impl FnOnce(Refusal) -> HoldRefusal) -> Ho
     }
 }
 
-/// The seats of a line, grouped by the row block that they are in.
-fn seats_by_row(request: &HoldRequest<'_>, line: &QuoteLine) -> Result<Vec<(u16, Vec<u16>)>> {
-    let area = request.sheet.area(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
+/// The seats of a line, grouped by the row block that they are in: the blocks in the order of their
+/// first seats, by which [`KeptParts`](super::settling) tells seats with one number apart.
+pub(super) fn seats_by_row(area: &Area, seats: &[SeatLabel]) -> Result<Vec<(u16, Vec<u16>)>> {
     let mut rows: Vec<(u16, Vec<u16>)> = Vec::new();
-    for seat in &line.seats {
+    for seat in seats {
         let found = (0..).zip(&area.rows).find(|(_, row)| row.has(seat));
         let Some((index, _)) = found else {
             return Err(HoldRefusal::SeatsNotFound(vec![seat.clone()]).into());
@@ -107,9 +125,12 @@ fn seats_by_row(request: &HoldRequest<'_>, line: &QuoteLine) -> Result<Vec<(u16,
     Ok(rows)
 }
 
-/// The labels of the line's seats with these numbers.
-fn labels(line: &QuoteLine, numbers: &[u16]) -> Vec<SeatLabel> {
-    line.seats.iter().filter(|seat| numbers.contains(&seat.number())).cloned().collect()
+/// The labels of the line's seats with these numbers in a row block of the area.
+fn labels(area: &Area, line: &QuoteLine, (block, numbers): (u16, &[u16])) -> Vec<SeatLabel> {
+    let layout = area.rows.get(usize::from(block));
+    let is_named =
+        |seat: &&SeatLabel| numbers.contains(&seat.number()) && layout.is_some_and(|layout| layout.has(seat));
+    line.seats.iter().filter(is_named).cloned().collect()
 }
 
 /// Refuses seats that are not available any more, and a choice that leaves a single seat alone without
@@ -142,23 +163,42 @@ fn check_choice(line: &QuoteLine, runs: &[&Run], rows: &[RowState]) -> Result<()
 
 impl Store {
     /// Holds everything that a quote needs until `request.until`. Safe to repeat for the same quote and
-    /// buyer.
+    /// buyer, but for seats that are chosen: two requests may have others, and what the order does not
+    /// name is then to be released ([`Store::release_unnamed`]).
     ///
     /// # Errors
-    /// `seats_taken`, `seats_not_found`, `sold_out`, `product_sold_out`, `single_seat_left`, `quote_outdated`,
-    /// `promotion_used_up`, `promotion_used_by_buyer`: then nothing is held. If the table fails, the
-    /// holds stay until they expire: the same request may have come twice, and the other one may have
-    /// made an order of them.
-    pub async fn hold(&self, request: HoldRequest<'_>, now: Timestamp) -> Result<Vec<Holding>> {
-        let mut held = Vec::new();
-        match self.hold_into(&mut held, request, now).await {
+    /// `seats_taken`, `seats_not_found`, `sold_out`, `product_sold_out`, `single_seat_left`,
+    /// `no_adjacent_seats`, `seats_contended`, `quote_outdated`, `promotion_used_up`,
+    /// `promotion_used_by_buyer`: then nothing is held. If the table fails, the holds stay until they
+    /// expire: the same request may have come twice, and the other one may have made an order of them.
+    pub async fn hold(&self, request: HoldRequest<'_>, now: Timestamp) -> Result<Held> {
+        let mut held = Held::default();
+        let result = match self.hold_chosen(&mut held, &request, now).await {
+            Ok(()) => self.hold_into(&mut held.holdings, request, now).await,
+            refused => refused,
+        };
+        match result {
             Ok(()) => Ok(held),
-            Err(HoldError::Refused(refusal)) => {
-                self.release(&held, &HoldingContext::of_quote(&request), request.token()).await?;
-                Err(refusal.into())
+            Err(HoldError::Failure(failure)) => Err(failure.into()),
+            Err(refused) => {
+                self.release(&held.holdings, &HoldingContext::of_quote(&request), request.token()).await?;
+                Err(refused)
             }
-            Err(failure) => Err(failure),
         }
+    }
+
+    /// Chooses and holds the seats of the lines that name none: before everything else, because what is
+    /// then held is this request's alone, and may be released whatever another one does.
+    async fn hold_chosen(&self, held: &mut Held, request: &HoldRequest<'_>, now: Timestamp) -> Result<()> {
+        for (index, line) in (0..).zip(&request.quote.lines) {
+            let Some(wanted) = line.wanted else { continue };
+            let ChosenLine { seats, blocks, beside } = self.hold_best(request, line, wanted, now).await?;
+            let holding = |(row, seats)| Holding::Seats { line: index, row, seats };
+            held.holdings.extend(blocks.into_iter().map(holding));
+            held.beside.extend(beside.into_iter().map(holding));
+            held.chosen.push(ChosenSeats { line: index, seats });
+        }
+        Ok(())
     }
 
     async fn hold_into(
@@ -170,15 +210,29 @@ impl Store {
         let HoldRequest { quote, sheet, .. } = request;
         let token = request.token();
         let until = Claim::Until(request.until);
-        for (index, line) in (0..).zip(&quote.lines) {
+        for (index, line) in (0..).zip(&quote.lines).filter(|(_, line)| line.wanted.is_none()) {
             let area = sheet.area(line.area_id).ok_or(HoldRefusal::QuoteOutdated)?;
             match area.kind {
                 AreaKind::Seated => {
-                    let by_row = seats_by_row(&request, line)?;
+                    if line.seats.len() != usize::from(line.quantity) {
+                        return Err(HoldRefusal::QuoteOutdated.into());
+                    }
+                    let by_row = seats_by_row(area, &line.seats)?;
                     self.check_seats(&request, line, now).await?;
                     for (row, seats) in by_row {
-                        let key = RowKey { event: quote.event_id, area: line.area_id, index: row };
-                        self.hold_seats(key, line, &seats, token, until, now).await?;
+                        let claimed =
+                            self.claim_seats(RowKey::of(area, row), &seats, token, until, now).await;
+                        claimed.map_err(|refusal| {
+                            meaning(refusal, |refused| match refused {
+                                Refusal::SeatsTaken(numbers) => {
+                                    HoldRefusal::SeatsTaken(labels(area, line, (row, &numbers)))
+                                }
+                                Refusal::NoSuchSeats(numbers) => {
+                                    HoldRefusal::SeatsNotFound(labels(area, line, (row, &numbers)))
+                                }
+                                _ => HoldRefusal::QuoteOutdated,
+                            })
+                        })?;
                         held.push(Holding::Seats { line: index, row, seats });
                     }
                 }
@@ -234,25 +288,6 @@ impl Store {
         check_choice(line, &runs, &rows)
     }
 
-    async fn hold_seats(
-        &self,
-        row: RowKey,
-        line: &QuoteLine,
-        seats: &[u16],
-        token: Token,
-        until: Claim,
-        now: Timestamp,
-    ) -> Result<()> {
-        let claimed = self.claim_seats(row, seats, token, until, now).await;
-        claimed.map_err(|refusal| {
-            meaning(refusal, |refused| match refused {
-                Refusal::SeatsTaken(numbers) => HoldRefusal::SeatsTaken(labels(line, &numbers)),
-                Refusal::NoSuchSeats(numbers) => HoldRefusal::SeatsNotFound(labels(line, &numbers)),
-                _ => HoldRefusal::QuoteOutdated,
-            })
-        })
-    }
-
     async fn hold_promotion(
         &self,
         held: &mut Vec<Holding>,
@@ -273,6 +308,30 @@ impl Store {
             let claimed = self.claim_admissions(&pool, 1, request.token(), until, now).await;
             claimed.map_err(|refusal| meaning(refusal, |_| HoldRefusal::PromotionUsedByBuyer))?;
             held.push(Holding::PromotionBuyer);
+        }
+        Ok(())
+    }
+
+    /// Releases the seats that were chosen in `held` and those that were met beside them, unless the order
+    /// names them: once there is an order, a claim under its token that it does not name is nobody's.
+    pub async fn release_unnamed(&self, order: &Order, held: &Held) -> crate::Result<()> {
+        let (names, token) = (HoldingContext::of_order(order), Token::of(order.id));
+        let chosen = held.holdings.iter().filter(|holding| match holding {
+            Holding::Seats { line, .. } => held.chosen.iter().any(|chosen| chosen.line == *line),
+            _ => false,
+        });
+        for holding in chosen.chain(&held.beside) {
+            let Holding::Seats { line, row, seats } = holding else { continue };
+            let is_named = |seat: &u16| {
+                order.holdings.iter().any(|holding| match holding {
+                    Holding::Seats { line: of, row: block, seats } => {
+                        (of, block) == (line, row) && seats.contains(seat)
+                    }
+                    _ => false,
+                })
+            };
+            let unnamed: Vec<u16> = seats.iter().copied().filter(|seat| !is_named(seat)).collect();
+            self.release_seats(names.row(*line, *row)?, &unnamed, token).await?;
         }
         Ok(())
     }
@@ -325,100 +384,4 @@ fn stage_pool(sheet: &StoredEvent, id: SaleStageId) -> Pool {
     let stage = sheet.stages.iter().find(|stage| stage.id == id);
     let quantity = stage.and_then(|stage| stage.quantity_available).unwrap_or(1);
     Pool::stage(sheet.event.id, id, quantity)
-}
-
-/// The ids and the promotion code that the holdings of an order refer to.
-pub(crate) struct HoldingContext<'a> {
-    event: EventId,
-    tenant: TenantId,
-    user: UserId,
-    areas: Vec<AreaId>,
-    variants: Vec<VariantId>,
-    promotion: Option<&'a str>,
-    /// The event's sheet, to find other places if the held ones are gone.
-    sheet: Option<&'a StoredEvent>,
-}
-
-impl<'a> HoldingContext<'a> {
-    pub(crate) fn of_order(order: &'a Order) -> Self {
-        Self {
-            event: order.event,
-            tenant: order.tenant,
-            user: order.user,
-            areas: order.lines.iter().map(|line| line.area).collect(),
-            variants: order.extras.iter().map(ExtraLine::variant).collect(),
-            promotion: order.promotion_code.as_deref(),
-            sheet: None,
-        }
-    }
-
-    /// The same, with the event's sheet to find other places.
-    pub(crate) fn within(self, sheet: &'a StoredEvent) -> Self {
-        Self { sheet: Some(sheet), ..self }
-    }
-
-    fn of_quote(request: &HoldRequest<'a>) -> Self {
-        Self {
-            event: request.quote.event_id,
-            tenant: request.quote.tenant_id,
-            user: request.user,
-            areas: request.quote.lines.iter().map(|line| line.area_id).collect(),
-            variants: request.quote.extras.iter().map(|extra| extra.variant_id).collect(),
-            promotion: request.promotion.map(|promotion| promotion.promotion_code.as_str()),
-            sheet: None,
-        }
-    }
-
-    fn area(&self, line: u8) -> crate::Result<AreaId> {
-        let area = self.areas.get(usize::from(line)).copied();
-        area.ok_or_else(|| Failure::unreadable("a holding of a line that the order does not have"))
-    }
-
-    /// Row block `index` of the area of a line.
-    pub(crate) fn row(&self, line: u8, index: u16) -> crate::Result<RowKey> {
-        Ok(RowKey { event: self.event, area: self.area(line)?, index })
-    }
-
-    /// The pool of a holding, and the parts that it has of it.
-    pub(crate) fn pool(&self, holding: &Holding) -> crate::Result<(Pool, Vec<Part>)> {
-        let code = || self.promotion.ok_or_else(|| Failure::unreadable("a use of no promotion"));
-        Ok(match holding {
-            Holding::Seats { .. } => return Err(Failure::unreadable("seats are not from a pool")),
-            Holding::Admissions { line, parts } => {
-                let area = self.area(*line)?;
-                let blocks = self.sheet.map_or(0, |sheet| sheet.area_blocks(area));
-                (Pool::area(self.event, area, blocks.max(blocks_of(parts))), parts.clone())
-            }
-            Holding::Stage { stage, parts } => {
-                let of_sheet =
-                    self.sheet.and_then(|sheet| sheet.stages.iter().find(|other| other.id == *stage));
-                let quantity = of_sheet.and_then(|stage| stage.quantity_available).unwrap_or(0);
-                (Pool::stage(self.event, *stage, quantity.max(admissions_of(parts))), parts.clone())
-            }
-            Holding::Extra { extra, parts } => {
-                let variant = self.variants.get(usize::from(*extra)).copied();
-                let variant = variant.ok_or_else(|| Failure::unreadable("a holding of no extra"))?;
-                // Wide enough to find all blocks, however many they are: the tenant's products are not
-                // in the sheet.
-                (Pool::variant(variant, blocks_of(parts).max(SHARDS)), parts.clone())
-            }
-            Holding::Promotion { parts } => {
-                (Pool::promotion(self.tenant, code()?, admissions_of(parts)), parts.clone())
-            }
-            Holding::PromotionBuyer => {
-                let pool = Pool::promotion_buyer(self.tenant, code()?, self.user, 1);
-                (pool, vec![Part { block: 0, quantity: 1 }])
-            }
-        })
-    }
-}
-
-/// The lowest number of blocks of a pool that gave these parts.
-fn blocks_of(parts: &[Part]) -> u16 {
-    parts.iter().map(|part| part.block + 1).max().unwrap_or(1)
-}
-
-/// The lowest capacity at which a pool is created with that many blocks.
-fn admissions_of(parts: &[Part]) -> u32 {
-    u32::from(blocks_of(parts)) * BLOCK_ADMISSIONS
 }

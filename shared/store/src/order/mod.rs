@@ -3,7 +3,9 @@
 mod attributes;
 mod beside;
 mod billing;
+mod choosing;
 mod closed_refund_task;
+mod context;
 mod holding;
 mod of_seat;
 mod payment_difference;
@@ -26,7 +28,7 @@ use crate::{Failure, Listing, Result, Store};
 use record::Record;
 
 pub use beside::BesideOrder;
-pub use holding::{HoldError, HoldRequest};
+pub use holding::{Held, HoldError, HoldRequest};
 pub use settling::SETTLING;
 
 fn read(item: Item) -> Result<Order> {

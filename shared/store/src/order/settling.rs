@@ -13,7 +13,7 @@ use domain::Timestamp;
 use domain::order::{Holding, Order, OrderStatus, Part, Secured};
 
 use crate::allotment::{Claim, Refusal, Token};
-use crate::order::holding::HoldingContext;
+use crate::order::context::HoldingContext;
 use crate::{Failure, Result, Store, StoredEvent};
 
 /// How long places stay secured while an outcome is written and the places are sold: longer than a
@@ -59,15 +59,20 @@ impl<'a> KeptParts<'a> {
         }
     }
 
-    /// The seats of a row that the line keeps, and its refunded ones.
-    fn seats(&self, line: u8, seats: &[u16]) -> (Vec<u16>, Vec<u16>) {
-        let at = usize::from(line);
-        let (first, _) = self.lines.get(at).copied().unwrap_or_default();
+    /// The seats of the holding at an index that the order keeps, and its refunded ones.
+    fn seats(&self, at: usize) -> (Vec<u16>, Vec<u16>) {
+        let (earlier, rest) = self.order.holdings.split_at(at);
+        let Some(Holding::Seats { line, seats, .. }) = rest.first() else { return (Vec::new(), Vec::new()) };
+        let labels = self.order.lines.get(usize::from(*line)).map(|line| line.seats.as_slice());
+        let (first, _) = self.lines.get(usize::from(*line)).copied().unwrap_or_default();
         let is_kept = |number: &u16| {
-            let mut labels = self.order.lines.get(at).into_iter().flat_map(|line| &line.seats);
-            let place = labels.position(|seat| seat.number() == *number);
-            let index = place.and_then(|place| u8::try_from(place).ok()).map(|place| first + place);
-            index.is_none_or(|index| !self.order.is_refunded(index))
+            // Other rows of the line may have a seat with this number. Holdings are in the order of the
+            // line's seats, so it is the one after those of the rows before.
+            let has_number = |holding: &&Holding| matches!(holding, Holding::Seats { line: of, seats, .. } if of == line && seats.contains(number));
+            let of_rows_before = earlier.iter().filter(has_number).count();
+            let places = (first..).zip(labels.unwrap_or_default());
+            let mut places = places.filter(|(_, seat)| seat.number() == *number);
+            places.nth(of_rows_before).is_none_or(|(index, _)| !self.order.is_refunded(index))
         };
         seats.iter().partition(|number| is_kept(number))
     }
@@ -114,11 +119,11 @@ impl Store {
         let (names, token, kept) =
             (HoldingContext::of_order(order).within(sheet), Token::of(order.id), KeptParts::of(order));
         let mut secured = Vec::with_capacity(order.holdings.len());
-        for holding in &order.holdings {
+        for (at, holding) in order.holdings.iter().enumerate() {
             let outcome = match holding {
-                Holding::Seats { line, row, seats } => {
+                Holding::Seats { line, row, .. } => {
                     let row = names.row(*line, *row)?;
-                    let seats = kept.seats(*line, seats).0;
+                    let seats = kept.seats(at).0;
                     let claimed = self.claim_seats(row, &seats, token, Claim::Until(until), now).await;
                     claimed.map(|()| holding.clone())
                 }
@@ -187,11 +192,11 @@ impl Store {
     pub async fn sell_holdings(&self, order: &Order) -> Result<bool> {
         let (names, token, kept) =
             (HoldingContext::of_order(order), Token::of(order.id), KeptParts::of(order));
-        for holding in &order.holdings {
+        for (at, holding) in order.holdings.iter().enumerate() {
             let sold = match holding {
-                Holding::Seats { line, row, seats } => {
+                Holding::Seats { line, row, .. } => {
                     let row = names.row(*line, *row)?;
-                    self.sell_seats(row, &kept.seats(*line, seats).0, token).await?
+                    self.sell_seats(row, &kept.seats(at).0, token).await?
                 }
                 other => {
                     let (pool, parts) = names.pool(other)?;
@@ -209,11 +214,11 @@ impl Store {
     pub async fn holdings_are_sold(&self, order: &Order) -> Result<bool> {
         let (names, token, kept) =
             (HoldingContext::of_order(order), Token::of(order.id), KeptParts::of(order));
-        for holding in &order.holdings {
+        for (at, holding) in order.holdings.iter().enumerate() {
             let sold = match holding {
-                Holding::Seats { line, row, seats } => {
+                Holding::Seats { line, row, .. } => {
                     let row = names.row(*line, *row)?;
-                    self.seats_are_sold(row, &kept.seats(*line, seats).0, token).await?
+                    self.seats_are_sold(row, &kept.seats(at).0, token).await?
                 }
                 other => {
                     let (pool, parts) = names.pool(other)?;
@@ -237,11 +242,11 @@ impl Store {
         let (names, token, kept) =
             (HoldingContext::of_order(order), Token::of(order.id), KeptParts::of(order));
         let keeps_some = order.status.is_settled();
-        for holding in &order.holdings {
+        for (at, holding) in order.holdings.iter().enumerate() {
             match holding {
                 Holding::Seats { line, row, seats } => {
                     let row = names.row(*line, *row)?;
-                    let refunded = kept.seats(*line, seats).1;
+                    let refunded = kept.seats(at).1;
                     self.return_seats(row, if keeps_some { &refunded } else { seats }, token).await?;
                 }
                 other => {

@@ -28,7 +28,12 @@ pub(crate) fn meeting(store: &Store, racers: usize) -> Store {
     let gate = Arc::new(Gate { to_come: AtomicUsize::new(racers), barrier: Barrier::new(racers) });
     let http = SharedHttpClient::new(Meeting { inner, gate });
     let config = store.client.config().to_builder().http_client(http).build();
-    Store { client: aws_sdk_dynamodb::Client::from_conf(config), hints: Arc::default(), ..store.clone() }
+    Store {
+        client: aws_sdk_dynamodb::Client::from_conf(config),
+        hints: Arc::default(),
+        recent_rows: Arc::default(),
+        ..store.clone()
+    }
 }
 
 #[derive(Debug)]

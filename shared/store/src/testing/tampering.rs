@@ -45,6 +45,12 @@ pub(crate) fn colliding(store: &Store, times: u32) -> Store {
     through(store, Colliding { times })
 }
 
+/// The same table over a client whose conditional updates are all refused, as if others were always
+/// faster and gave up again.
+pub(crate) fn refusing(store: &Store) -> Store {
+    through(store, Refusing)
+}
+
 /// The same table over a client that counts the units of each update that was
 /// carried out, and refuses expressions that only a real DynamoDB refuses.
 pub(crate) fn metered(store: &Store) -> (Store, Meter) {
@@ -66,8 +72,9 @@ fn through(store: &Store, interceptor: impl Intercept + 'static) -> Store {
     let config = store.client.config().to_builder().interceptor(interceptor).build();
     Store {
         client: aws_sdk_dynamodb::Client::from_conf(config),
-        // As in another process, which does not share the hints about pools.
+        // As in another process, which does not share what this one has seen.
         hints: Arc::default(),
+        recent_rows: Arc::default(),
         ..store.clone()
     }
 }
@@ -140,6 +147,29 @@ impl Intercept for Unguarded {
                         body.remove(names);
                     }
                 }
+            }
+            Ok(())
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Refusing;
+
+impl Intercept for Refusing {
+    fn name(&self) -> &'static str {
+        "Refusing"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        edit(context, config, |body| {
+            if let Some(condition) = body["ConditionExpression"].as_str() {
+                body["ConditionExpression"] = format!("attribute_not_exists(PK) AND {condition}").into();
             }
             Ok(())
         })

@@ -94,6 +94,25 @@ fn reserved_seats_are_for_who_asks_for_them() {
     assert_eq!(rows.choose(wheelchair(3, 3, 0)), "none, 0");
 }
 
+#[test]
+fn what_was_chosen_before_may_be_had_while_it_is_free_and_leaves_none_alone() {
+    let may_have = |rows: &[&str], seats: &str, wanted: &Wanted| {
+        let seats: Vec<SeatLabel> = seats.split(' ').map(|seat| seat.parse().expect("a seat")).collect();
+        may_have(&Rows::new(rows).states(), &seats, wanted)
+    };
+    let two = Wanted::together(2);
+    assert!(may_have(&["....", "...."], "R0-1 R0-2", &two));
+    assert!(may_have(&["....", "...."], "R0-1 R1-1", &two), "in two rows");
+    assert!(!may_have(&["x...", "...."], "R0-1 R0-2", &two), "one is taken");
+    assert!(!may_have(&["....", "...."], "R0-2 R0-3", &two), "one would be left alone");
+    assert!(!may_have(&["....", "...."], "R0-1 R0-9", &two), "one is not there any more");
+    assert!(!may_have(&["....", "...."], "R0-1 R0-2", &Wanted::together(3)), "not enough");
+    assert!(!may_have(&["ap..", "...."], "R0-1 R0-2", &two), "one is for wheelchairs by now");
+    let wheelchair = Wanted { accessible: 1, companions: 1, ..two };
+    assert!(may_have(&["ap..", "...."], "R0-1 R0-2", &wheelchair));
+    assert!(!may_have(&["....", "...."], "R0-1 R0-2", &wheelchair), "none is any more");
+}
+
 /// Rows of an area as [`choose`] sees them.
 fn house() -> impl Strategy<Value = Rows> {
     let seat = prop_oneof![8 => Just('.'), 6 => Just('x'), 1 => Just('a'), 1 => Just('p'), 1 => Just('o')];
@@ -153,6 +172,8 @@ proptest! {
             found += chosen.len();
         }
         prop_assert_eq!(found, seats.len(), "no seat twice");
+        let labels: Vec<SeatLabel> = seats.iter().map(|seat| seat.label.clone()).collect();
+        prop_assert!(may_have(&states, &labels, &wanted), "what is chosen may be had");
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! seats of a row is one conditional write. Numbers go in steps of `d`, which is
 //! 1 if it is missing.
 
+mod choosing;
+mod recent;
 mod removal;
 mod state;
 
@@ -27,6 +29,8 @@ use crate::{Failure, Result, Store};
 /// Most seats of one item: all of them held still fit 1 KB.
 pub(crate) const BLOCK_SEATS: u16 = 44;
 
+pub(crate) use choosing::{Claimant, FreeClaim, SeenRow};
+pub(crate) use recent::{RecentRows, Rows, replace};
 pub use state::{RowState, SeatClaim};
 
 /// Sorts after every expiry and before every sold seat.
@@ -352,17 +356,23 @@ impl Store {
         rows: u16,
         now: Timestamp,
     ) -> Result<Vec<RowState>> {
+        let items = self.row_items(event, area, rows).await?;
+        items.into_iter().map(|(index, item)| RowState::read(index, &item, now)).collect()
+    }
+
+    /// The items of all `rows` row blocks of an area with their indexes, in order, read consistently.
+    async fn row_items(&self, event: EventId, area: AreaId, rows: u16) -> Result<Vec<(u16, Item)>> {
         let partitions =
             (0..rows.min(SHARDS)).map(|shard| self.read_blocks(keys::area_block(event, area, shard).pk));
-        let mut states = Vec::with_capacity(usize::from(rows));
+        let mut items = Vec::with_capacity(usize::from(rows));
         for item in try_join_all(partitions).await?.into_iter().flatten() {
             if let Some(AttributeValue::S(sk)) = item.get(keys::SK) {
                 let index = keys::block_index(sk).ok_or_else(|| Failure::unreadable("the key of a row"))?;
-                states.push(RowState::read(index, &item, now)?);
+                items.push((index, item));
             }
         }
-        states.sort_by_key(|row| row.index);
-        Ok(states)
+        items.sort_by_key(|(index, _)| *index);
+        Ok(items)
     }
 
     fn update_row(&self, row: RowKey) -> UpdateItemFluentBuilder {

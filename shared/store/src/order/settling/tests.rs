@@ -1,10 +1,10 @@
-use domain::event::PricedEvent;
+use domain::event::{PricedEvent, RowLayout};
 use domain::order::TicketState;
 use domain::testing::at;
 use domain::{AreaId, OrderId};
 
 use super::*;
-use crate::allotment::Pool;
+use crate::allotment::{Pool, RowKey};
 use crate::event::tests::event;
 use crate::gate::tests::paid_order;
 use crate::testing::store_with_clock;
@@ -35,6 +35,39 @@ async fn refunded_places_that_were_sold_again_are_not_secured() {
     });
     let secured = store.secure_holdings(&order, &sheet, at(1000)).await.expect("answers");
     assert_eq!(secured, Secured::All(admissions(1)));
+}
+
+/// Two rows have seats with the same numbers: the refund of one returns that one.
+#[tokio::test]
+async fn of_two_seats_with_one_number_the_refunded_one_comes_back() {
+    let (store, _) = store_with_clock().await;
+    let seats = ["A-3", "A-4", "B-3", "B-4"].map(|seat| seat.parse().expect("a seat"));
+    let mut order = paid_order().with(|order| {
+        order.status = OrderStatus::PartlyRefunded;
+        order.lines[0].quantity = 4;
+        order.lines[0].seats = seats.to_vec();
+        order.holdings = [0, 1].map(|row| Holding::Seats { line: 0, row, seats: vec![3, 4] }).to_vec();
+    });
+    let (event, area, token) = (order.event, order.lines[0].area, Token::of(order.id));
+    let rows = ["A", "B"].map(|label| RowLayout::new(label, 1, 6));
+    store.create_rows(event, area, 0, &rows).await.expect("created");
+    let row = |index| RowKey { event, area, index };
+    for index in [0, 1] {
+        store.claim_seats(row(index), &[3, 4], token, Claim::Sold, at(0)).await.expect("free");
+    }
+    for (ticket, expected) in [(2, [[true, true], [false, true]]), (1, [[true, false], [false, true]])] {
+        order.edit(|order| {
+            order.tickets.insert(ticket, TicketState { refunded: true, ..TicketState::default() });
+        });
+        store.return_unused(&order).await.expect("returned");
+        for (index, expected) in (0..).zip(expected) {
+            for (number, is_sold) in [3, 4].into_iter().zip(expected) {
+                let sold = store.seats_are_sold(row(index), &[number], token).await.expect("answers");
+                assert_eq!(sold, is_sold, "row {index}, seat {number}, after ticket {ticket}");
+            }
+        }
+        assert!(store.holdings_are_sold(&order).await.expect("answers"));
+    }
 }
 
 /// An order for two of ten admissions that ends at second 600, its event, and the store.

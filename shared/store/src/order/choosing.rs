@@ -1,0 +1,284 @@
+//! Seats that are chosen when they are held, for the lines of a quote that name none.
+//!
+//! Chosen is from what this process lately saw of the area. Before the choice is claimed, its rows are read
+//! again; what is wrong then corrects what was seen, and another choice is made. That an area has no
+//! such seats is only said after one consistent look at all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::Timestamp;
+use domain::event::{Area, AreaKind};
+use domain::order::HoldRefusal;
+use domain::plan::{Place, Run, Seating};
+use domain::pricing::QuoteLine;
+use domain::seat::{Choice, RunState, SeatLabel, SeatState, Wanted, choose, may_have};
+use futures::future::try_join_all;
+
+use super::holding::{HoldError, HoldRequest, Result, seats_by_row};
+use crate::allotment::{Claimant, FreeClaim, RowKey, RowState, Rows, SeenRow, replace};
+use crate::{Failure, Store};
+
+/// How many choices a request tries to claim.
+const TRIES: u32 = 12;
+/// After so many that failed, the whole area is looked at again.
+const TRUSTED: u32 = 3;
+
+/// The seats that were chosen and claimed for a line.
+#[derive(Debug)]
+pub(super) struct ChosenLine {
+    /// The seats, in order.
+    pub(super) seats: Vec<SeatLabel>,
+    /// Their row blocks, each with their numbers.
+    pub(super) blocks: Vec<(u16, Vec<u16>)>,
+    /// The seats that other requests of the same quote had, living or dead, as far as they were met.
+    pub(super) beside: Vec<(u16, Vec<u16>)>,
+}
+
+impl Store {
+    /// Chooses and claims the seats of a line that names none.
+    ///
+    /// # Errors
+    /// `sold_out`, `no_adjacent_seats`, `seats_contended`, `quote_outdated` and
+    /// [`HoldError::BesideAnother`]: then nothing is claimed.
+    pub(super) async fn hold_best(
+        &self,
+        request: &HoldRequest<'_>,
+        line: &QuoteLine,
+        wanted: Wanted,
+        now: Timestamp,
+    ) -> Result<ChosenLine> {
+        let area = request.sheet.area(line.area_id).filter(|area| area.kind == AreaKind::Seated);
+        let area = area.ok_or(HoldRefusal::QuoteOutdated)?;
+        let seating = request.seatings.of(area.id).ok_or(HoldRefusal::QuoteOutdated)?;
+        let order = Claimant::new(request.token(), request.until, now);
+        let mut chooser = Chooser {
+            store: self,
+            area,
+            seating,
+            wanted,
+            spread: request.quote.spread(),
+            order,
+            now,
+            rows: Rows::new(),
+            seen: Look::Earlier,
+            is_beside_another: false,
+            beside: BTreeMap::new(),
+        };
+        match self.recent_rows.get(area.id, now) {
+            Some(rows) => chooser.rows = rows,
+            None => chooser.look().await?,
+        }
+        let (seats, blocks) = chooser.claim_best(&line.seats).await?;
+        let beside = chooser.beside.into_iter().filter(|(_, seats)| !seats.is_empty());
+        let beside = beside.map(|(block, seats)| (block, seats.into_iter().collect())).collect();
+        Ok(ChosenLine { seats, blocks, beside })
+    }
+}
+
+/// When the rows from which is chosen were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// By an earlier request, at least in part.
+    Earlier,
+    /// By this one; single rows again since.
+    Own,
+    /// By this one, all at once, and nothing is known that came later.
+    Just,
+}
+
+/// What a request finds to claim, the seats in order.
+#[derive(Debug)]
+enum Found {
+    /// Neighbours, or what the quote suggested.
+    Good(Vec<SeatLabel>),
+    /// Seats in two rows or apart.
+    Less(Vec<SeatLabel>),
+    /// There are no such seats.
+    Nothing {
+        /// The most that are together.
+        largest: u8,
+    },
+}
+
+/// Chooses seats of an area for one line of a quote.
+struct Chooser<'a> {
+    store: &'a Store,
+    area: &'a Area,
+    seating: &'a Seating,
+    wanted: Wanted,
+    spread: u64,
+    order: Claimant,
+    now: Timestamp,
+    /// The area as it is known.
+    rows: Rows,
+    seen: Look,
+    /// Whether one of the seats is another request's of the same quote that may go on.
+    is_beside_another: bool,
+    /// The seats that other requests of the same quote had when they were met, by row block.
+    beside: BTreeMap<u16, BTreeSet<u16>>,
+}
+
+impl Chooser<'_> {
+    /// Claims the best seats, or those that the quote suggested if they still may be had.
+    async fn claim_best(
+        &mut self,
+        suggested: &[SeatLabel],
+    ) -> Result<(Vec<SeatLabel>, Vec<(u16, Vec<u16>)>)> {
+        let mut failed = 0;
+        for attempt in 0..TRIES {
+            if failed == TRUSTED {
+                self.look().await?;
+                failed = 0;
+            }
+            let suggested = if attempt == 0 { suggested } else { &[] };
+            let mut choice = self.choice(suggested);
+            // Less than the buyer wants is not decided by what was seen before.
+            if !matches!(choice, Found::Good(_)) && self.seen != Look::Just {
+                self.look().await?;
+                choice = self.choice(suggested);
+            }
+            let seats = match choice {
+                Found::Good(seats) | Found::Less(seats) => seats,
+                Found::Nothing { largest } => return Err(self.refusal(largest)),
+            };
+            // What this request read itself is a moment old: the claim's condition is enough.
+            if self.seen == Look::Earlier && !self.are_still_free(&seats).await? {
+                failed += 1;
+                continue;
+            }
+            let blocks = seats_by_row(self.area, &seats)?;
+            if self.claim(&blocks).await? {
+                return Ok((seats, blocks));
+            }
+            failed += 1;
+        }
+        Err(HoldRefusal::SeatsContended.into())
+    }
+
+    /// The seats to claim.
+    fn choice(&self, suggested: &[SeatLabel]) -> Found {
+        let states = self.states(self.seating.runs.iter());
+        if !suggested.is_empty() && may_have(&states, suggested, &self.wanted) {
+            return Found::Good(suggested.to_vec());
+        }
+        let labels = |places: Vec<&Place>| {
+            let mut seats: Vec<SeatLabel> = places.into_iter().map(|place| place.label.clone()).collect();
+            seats.sort();
+            seats
+        };
+        match choose(&states, self.seating.focal, &self.wanted, self.spread) {
+            Choice::Together(places) => Found::Good(labels(places)),
+            Choice::AdjacentRows(places) | Choice::Apart(places) => Found::Less(labels(places)),
+            Choice::None { largest } => Found::Nothing { largest },
+        }
+    }
+
+    fn states<'r>(&self, runs: impl Iterator<Item = &'r Run>) -> Vec<RunState<'r>> {
+        let is_free = |place: &Place| self.state(place) == Some(SeatState::Available);
+        runs.map(|run| RunState::new(run, is_free)).collect()
+    }
+
+    fn state(&self, place: &Place) -> Option<SeatState> {
+        let row = self.rows.binary_search_by_key(&place.block, |row| row.index).ok()?;
+        self.rows[row].seat(place.label.number())
+    }
+
+    /// Reads the rows again that the choice depends on, and whether it still is one.
+    async fn are_still_free(&mut self, seats: &[SeatLabel]) -> Result<bool> {
+        let runs: Vec<&Run> = self.seating.runs_of(seats).collect();
+        let blocks: BTreeSet<u16> = runs.iter().flat_map(|run| &run.seats).map(|place| place.block).collect();
+        let (store, area, order) = (self.store, self.area, self.order);
+        let reads = blocks.into_iter().map(|block| async move {
+            let row = store.seen_row(RowKey::of(area, block), order).await?;
+            Ok::<_, Failure>((block, row))
+        });
+        let rows = try_join_all(reads).await?;
+        for (block, row) in rows {
+            self.note(block, row);
+        }
+        Ok(may_have(&self.states(runs.into_iter()), seats, &self.wanted))
+    }
+
+    /// Looks at all rows of the area at once.
+    async fn look(&mut self) -> Result<()> {
+        let blocks = u16::try_from(self.area.rows.len()).unwrap_or(u16::MAX);
+        let mut rows = self.store.seen_rows((self.area.event_id, self.area.id), blocks, self.order).await?;
+        // Blocks beyond those of the area are about to be created, or were given up.
+        rows.retain(|row| row.state.index < blocks);
+        (self.rows, self.is_beside_another) = (Rows::with_capacity(rows.len()), false);
+        for row in rows {
+            self.meet(&row);
+            self.rows.push(Arc::new(row.state));
+        }
+        self.store.recent_rows.keep(self.area.id, self.rows.clone(), self.now);
+        self.seen = Look::Just;
+        Ok(())
+    }
+
+    /// Takes down what a row has become; one that is not there has no seats.
+    fn note(&mut self, block: u16, row: Option<SeenRow>) {
+        let state = match row {
+            None => RowState { index: block, first: 1, step: 1, seats: Vec::new() },
+            Some(row) => {
+                self.meet(&row);
+                row.state
+            }
+        };
+        self.keep(state);
+        if self.seen == Look::Just {
+            self.seen = Look::Own;
+        }
+    }
+
+    fn meet(&mut self, row: &SeenRow) {
+        self.is_beside_another |= !row.beside.is_empty();
+        let seats = row.beside.iter().chain(&row.left_behind).copied();
+        self.beside.entry(row.state.index).or_default().extend(seats);
+    }
+
+    fn keep(&mut self, row: RowState) {
+        let row = Arc::new(row);
+        replace(&mut self.rows, &row);
+        self.store.recent_rows.note(self.area.id, &row);
+    }
+
+    /// Claims seats by their row blocks; false, and nothing claimed, if some are taken.
+    async fn claim(&mut self, blocks: &[(u16, Vec<u16>)]) -> Result<bool> {
+        for (done, (block, seats)) in blocks.iter().enumerate() {
+            let row = RowKey::of(self.area, *block);
+            match self.store.claim_free_seats(row, seats, self.order).await? {
+                FreeClaim::Made => {}
+                FreeClaim::Refused(row) => {
+                    for (block, seats) in &blocks[..done] {
+                        let row = RowKey::of(self.area, *block);
+                        self.store.release_seats(row, seats, self.order.token()).await?;
+                    }
+                    self.note(*block, row);
+                    return Ok(false);
+                }
+            }
+        }
+        for (block, seats) in blocks {
+            let row = self.rows.binary_search_by_key(block, |row| row.index).ok();
+            if let Some(held) = row.map(|row| self.rows[row].with_held(seats)) {
+                self.keep(held);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Why there are no such seats, after a look at the whole area.
+    fn refusal(&self, largest: u8) -> HoldError {
+        if self.is_beside_another {
+            return HoldError::BesideAnother;
+        }
+        let seats = self.rows.iter().flat_map(|row| row.states());
+        let left = seats.filter(|seat| *seat == SeatState::Available).count();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        HoldRefusal::of_wish(self.area.id, &self.wanted, left, largest).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;
