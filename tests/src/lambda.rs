@@ -20,8 +20,8 @@ use crate::flows::purchase::from_search_to_door;
 const UNSET_IS_REAL: [&str; 6] =
     ["AWS_ENDPOINT_URL", "DNS_URL", "MERCADO_PAGO_URL", "PAYU_", "SITES_URL", "WOMPI_"];
 
-/// A function and its optional variable: without it there is no sandbox gateway.
-const OPTIONAL: (&str, &str) = ("events", "SANDBOX_GATEWAY_URL");
+/// Functions and their optional variables: without them there is no sandbox gateway, and no operator.
+const OPTIONAL: [(&str, &str); 2] = [("events", "SANDBOX_GATEWAY_URL"), ("auth", "OPERATOR_ADDRESSES")];
 
 #[tokio::test]
 async fn a_ticket_is_bought_mailed_and_admits_once_with_the_binaries() {
@@ -100,12 +100,13 @@ impl Case {
     }
 
     /// Without `variable` the function ends and names it, unless the variable is common to all
-    /// functions or [`OPTIONAL`].
+    /// functions or one of [`OPTIONAL`].
     async fn refuses_to_start_without(&self, variable: &str) {
         let name = &self.function.name;
         match self.start_without(variable).await {
             Ok(_) => {
-                let is_optional = (name.as_str(), variable) == OPTIONAL || self.common.contains(variable);
+                let is_optional =
+                    OPTIONAL.contains(&(name.as_str(), variable)) || self.common.contains(variable);
                 assert!(is_optional, "{name} starts without {variable}: does it need it?");
             }
             Err(LambdaError::Ended { status, output }) => {

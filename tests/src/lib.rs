@@ -7,6 +7,7 @@ mod contract;
 mod crashes;
 mod flows;
 mod lambda;
+mod operator;
 mod products;
 mod races;
 mod second_factor;

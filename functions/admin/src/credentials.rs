@@ -26,7 +26,8 @@ pub(crate) fn routes() -> ApiRouter<State> {
             op.id("replaceGatewayCredentials").summary("Enter the credentials of an account").tag("Gateways").description(
                 "The gateway is asked whether it takes them, by a call that costs nothing. If it does they are \
                  stored, and can never be read again. They must be of the same account at the gateway as those \
-                 before: payments that were made with it are asked about with them. \
+                 before: payments that were made with it are asked about with them. An account at which the operator's \
+                 fee was kept (`marketplace`) is not one any more, until the operator says so again. \
                  `credentials_refused` says which one the gateway does not take.",
             )
             .refuses(["gateway_not_found", "changed_meanwhile", "gateway_closing"])
@@ -59,6 +60,8 @@ async fn replace(
         holder,
         credentials_version: Some(version),
         checked_at: Some(now),
+        // Who enters them may have them from elsewhere: then the fee would be the organiser's own.
+        marketplace: false,
         updated_at: now,
         version: before.version + 1,
         ..before

@@ -228,6 +228,7 @@ impl NewGateway {
             active: self.active,
             credentials_version: None,
             max_installments: self.max_installments,
+            marketplace: false,
             closing: false,
             checked_at: None,
             created_at: now,

@@ -1,13 +1,16 @@
 //! Matters of a tenant's admin: accounts at payment gateways, refunds that a person has to do,
-//! differences between gateways and orders, and the tenant's sites.
+//! differences between gateways and orders, the tenant's sites, and what it owes. And matters of the
+//! installation's operator, who works for no tenant.
 
 mod credentials;
 mod form;
 mod gateways;
+mod operator;
 mod payment_differences;
 mod refund_tasks;
 mod site_view;
 mod sites;
+mod statements;
 mod task_view;
 mod view;
 
@@ -90,6 +93,8 @@ pub fn router(state: State) -> ApiRouter {
         .merge(refund_tasks::routes())
         .merge(payment_differences::routes())
         .merge(sites::routes())
+        .merge(statements::routes())
+        .merge(operator::routes())
         .with_state(state)
 }
 

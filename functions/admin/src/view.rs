@@ -24,6 +24,8 @@ pub(crate) struct GatewayView {
     active: bool,
     /// The most instalments in which buyers may pay; absent for as many as the gateway offers.
     max_installments: Option<u8>,
+    /// True if the gateway keeps the operator's commission of its payments. The operator sets it.
+    marketplace: bool,
     /// False until credentials are entered; without them the account takes no payments.
     has_credentials: bool,
     /// The name of the account's holder at the gateway, if the gateway tells it; at most 100 characters.
@@ -84,6 +86,7 @@ impl GatewayView {
             position: account.position,
             active: account.active,
             max_installments: account.max_installments,
+            marketplace: account.marketplace,
             has_credentials: account.credentials_version.is_some(),
             holder: account.holder,
             checked_at: account.checked_at,
@@ -149,6 +152,7 @@ mod tests {
             active: true,
             credentials_version: Some("secret version".to_owned()),
             max_installments: None,
+            marketplace: false,
             closing: false,
             checked_at: Some(at(0)),
             created_at: at(0),

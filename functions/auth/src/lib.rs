@@ -20,6 +20,7 @@ mod limits;
 mod link;
 mod login;
 mod me;
+mod operators;
 mod passkey;
 mod password;
 mod person;
@@ -51,6 +52,7 @@ pub struct State {
     /// The key from which a refresh token's successor is derived.
     refresh_key: [u8; 32],
     device_key: device::DeviceKey,
+    operators: operators::Operators,
     seal: TokenSeal,
     /// Seals challenges, and the secrets of authenticator apps.
     factor_seal: TokenSeal,
@@ -65,7 +67,7 @@ pub struct State {
 
 impl State {
     /// Reads `TABLE_NAME`, `JWT_SECRET`, `JWT_PUBLIC_KEYS`, `HASH_SECRET`,
-    /// `MAIL_SECRET`, `PUBLIC_URL` and `TRUSTED_HOPS`.
+    /// `MAIL_SECRET`, `PUBLIC_URL` and, if they are set, `TRUSTED_HOPS` and `OPERATOR_ADDRESSES`.
     ///
     /// # Errors
     /// If one is missing or wrong, or if the public key of the signing key is not in
@@ -82,6 +84,7 @@ impl State {
             fingerprints,
             refresh_key: hash_secret.derive("refresh token"),
             device_key: device::DeviceKey::new(hash_secret.derive("device token")),
+            operators: operators::Operators::from_env(&boot.env)?,
             seal: TokenSeal::from_env(&boot.env)?,
             factor_seal: TokenSeal::named(&hash_secret, "second factor"),
             recovery_key: second_factor::RecoveryKey(hash_secret.derive("recovery code")),

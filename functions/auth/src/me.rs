@@ -50,6 +50,9 @@ pub(crate) struct Profile {
     role: Role,
     /// The organiser in which the role holds. Absent for role `user`.
     tenant: Option<TenantId>,
+    /// True if the user is the operator of the box office in this session. Absent for all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    operator: bool,
     /// The organisers that the user works for. Sign in or refresh with `tenant` to act for
     /// another one.
     workplaces: Vec<Workplace>,
@@ -61,7 +64,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// The profile of `user`, with the role and tenant of `standing`.
-    pub(crate) fn new(user: &User, standing: ActingRole, workplaces: Vec<Workplace>) -> Self {
+    pub(crate) fn new(user: &User, standing: ActingRole, workplaces: Vec<Workplace>, operator: bool) -> Self {
         Self {
             id: user.id,
             email: user.email.as_str().to_owned(),
@@ -71,6 +74,7 @@ impl Profile {
             language: user.language,
             role: standing.role,
             tenant: standing.tenant,
+            operator,
             workplaces,
             has_password: user.password_hash.is_some(),
             created_at: user.created_at,
@@ -85,7 +89,7 @@ async fn show(Shared(state): Shared<State>, buyer: Buyer) -> Answer<Json<Profile
 
 async fn profile(state: &State, user: &User, buyer: &Buyer) -> Answer<Json<Profile>> {
     let work = state.work(user).await?;
-    Ok(Json(Profile::new(user, standing(buyer), work.workplaces)))
+    Ok(Json(Profile::new(user, standing(buyer), work.workplaces, buyer.operator)))
 }
 
 fn standing(buyer: &Buyer) -> ActingRole {

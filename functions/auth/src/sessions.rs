@@ -73,6 +73,9 @@ struct Verified {
     /// The organiser in which the role holds. Absent for role `user`.
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
+    /// True if the user is the operator of the box office in this session. Absent for all others.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    operator: bool,
     /// The session's id, as in the list of sessions.
     session_id: SessionId,
     /// When the access token expires.
@@ -90,6 +93,7 @@ async fn verify(Shared(state): Shared<State>, Buyer(caller): Buyer) -> Answer<Js
         email: caller.email,
         role: caller.role,
         tenant: caller.tenant,
+        operator: caller.operator,
         session_id: caller.session,
         expires_at: Timestamp::from_second(caller.exp).map_err(Error::internal)?,
     }))

@@ -229,7 +229,7 @@ impl State {
             expires_in: ACCESS_TOKEN_SECONDS,
             refresh_token: refresh_token.text(),
             device_token: self.device_key.token(user, refresh_token.session, now),
-            user: Profile::new(user, standing, workplaces),
+            user: Profile::new(user, standing, workplaces, self.operators.has(user, session)),
         })
     }
 
@@ -266,6 +266,7 @@ impl State {
             role: standing.role,
             tenant: standing.tenant,
             workplaces: workplaces.iter().filter(is_elsewhere).take(MAX_NAMED_WORKPLACES).cloned().collect(),
+            operator: self.operators.has(user, session),
             session: session.id,
             auth_time: session.authenticated_at.map(Timestamp::as_second),
             amr: session.proofs.clone(),

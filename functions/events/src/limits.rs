@@ -1,7 +1,8 @@
 //! Limits of mailed invitations, which go to people who did not ask for them.
 
+use domain::tenant::Tenant;
 use domain::user::Email;
-use domain::{Result, TenantId, Timestamp};
+use domain::{Result, Timestamp};
 use store::limit::DAY;
 use store::{Count, Limit};
 use web::ClientNetwork;
@@ -20,25 +21,33 @@ const ADDRESS: Limit = Limit::exact("invite-address", 5, DAY);
 pub(crate) struct InvitationCounts {
     own: [Count; 2],
     address: Count,
+    tenant: Tenant,
 }
 
 impl InvitationCounts {
     /// The counts for an invitation of `email` by `tenant` from `network`.
-    pub(crate) fn new(state: &State, tenant: TenantId, email: &Email, network: &ClientNetwork) -> Self {
+    pub(crate) fn new(state: &State, tenant: Tenant, email: &Email, network: &ClientNetwork) -> Self {
         let fingerprints = &state.fingerprints;
         let network = fingerprints.source(&network.0);
         Self {
-            own: [TENANT.of(&[&tenant.suffix()]), NETWORK.of(&[&network])],
+            own: [TENANT.of(&[&tenant.id.suffix()]), NETWORK.of(&[&network])],
             address: ADDRESS.of(&[&fingerprints.email(email)]),
+            tenant,
         }
     }
 
     /// Counts a mail. False if the address had enough invitations today.
     ///
     /// # Errors
-    /// `too_many_tries` if the organiser or the network mailed enough invitations today.
+    /// `too_many_tries` if the organiser or the network mailed enough invitations today;
+    /// `quota_reached` if the organiser mailed as much as the operator allows.
     pub(crate) async fn count(&self, state: &State, now: Timestamp) -> Result<bool> {
         state.store.count(&self.own, now).await?;
-        Ok(state.store.count_one(&self.address, now).await?)
+        state.store.count_quota_mail(&self.tenant, now).await?;
+        let is_mailed = state.store.count_one(&self.address, now).await?;
+        if !is_mailed {
+            state.store.uncount_quota_mail(&self.tenant, now).await?;
+        }
+        Ok(is_mailed)
     }
 }

@@ -21,9 +21,11 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 op.id("publishEvent").summary("Publish an event").tag("Events").description(
                     "Everybody sees it from now on, and can buy. What is still missing comes back as bad fields of \
                      the event; what should be looked at, such as an area without places or that nobody can pay, \
-                     as `warnings`. It also ends a postponement. Repeating the request changes nothing.",
+                     as `warnings`. It also ends a postponement. How many events may be published at the same time is \
+                     up to the operator of the box office (`quota_reached`). Repeating the request changes nothing.",
                 )
                 .refuses(["event_not_found", "changed_meanwhile", "event_state", "refused_fields"])
+                .refuses(["organiser_suspended", "quota_reached"])
             }),
         )
         .api_route(
@@ -71,7 +73,7 @@ async fn publish(
     if sheet.event.change_state(EventStatus::Published)? != sheet.event.status {
         check(&sheet, Some(now))?;
     }
-    let event = state.set_status(&sheet, EventStatus::Published, now).await?;
+    let event = state.publish(&sheet, now).await?;
     let sheet = PricedEvent { event, ..sheet.into_priced() };
     let warnings = state.warnings(&sheet, None).await?;
     Ok(Json(EventWithWarnings { event: sheet.event.into(), warnings }))
@@ -112,16 +114,32 @@ impl State {
         Ok(EventWithWarnings { event: event.into(), warnings })
     }
 
-    async fn set_status(&self, sheet: &StoredEvent, to: EventStatus, now: Timestamp) -> Result<Event> {
-        let status = sheet.event.change_state(to)?;
-        if sheet.event.status == status {
-            return Ok(sheet.event.clone());
+    async fn publish(&self, sheet: &StoredEvent, now: Timestamp) -> Result<Event> {
+        let after = in_status(sheet, EventStatus::Published, now)?;
+        if after.version > sheet.event.version {
+            self.store.publish_event(sheet, &after, now).await?;
         }
-        let version = sheet.event.version + 1;
-        let after = Event { status, updated_at: now, version, ..sheet.event.clone() };
-        self.store.update_event(sheet, &after).await.on_refused(Error::changed_meanwhile)?;
         Ok(after)
     }
+
+    /// Takes the event off sale.
+    async fn set_status(&self, sheet: &StoredEvent, to: EventStatus, now: Timestamp) -> Result<Event> {
+        let after = in_status(sheet, to, now)?;
+        if after.version > sheet.event.version {
+            self.store.update_event(sheet, &after).await.on_refused(Error::changed_meanwhile)?;
+        }
+        Ok(after)
+    }
+}
+
+/// The event after a change of its state: of the next version, unless it has the state already.
+fn in_status(sheet: &StoredEvent, to: EventStatus, now: Timestamp) -> Result<Event> {
+    let before = &sheet.event;
+    let status = before.change_state(to)?;
+    if before.status == status {
+        return Ok(before.clone());
+    }
+    Ok(Event { status, updated_at: now, version: before.version + 1, ..before.clone() })
 }
 
 /// Checks that the event has everything that buyers need. `now` is given when

@@ -39,7 +39,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                      address again changes the role that is offered; it is mailed at most once in 24 hours.",
                 )
                 .refuses(["already_staff", "changed_meanwhile", "invitation_declined"])
-                .refuses(["too_many_staff", "too_many_tries"])
+                .refuses(["quota_reached", "too_many_staff", "too_many_tries"])
             }),
         )
         .api_route(
@@ -187,7 +187,7 @@ async fn invite(
         .into());
     }
     let id = InvitationId::of(admin.tenant, &state.fingerprints.email(&new.email));
-    let mails = InvitationCounts::new(&state, admin.tenant, &new.email, &network);
+    let mails = InvitationCounts::new(&state, state.tenant(admin.tenant).await?, &new.email, &network);
     let offer =
         Offer { email: new.email, role: new.role, language: new.language, by: admin.claims.email.clone() };
     for _ in 0..TRIES {

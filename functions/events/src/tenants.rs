@@ -10,13 +10,13 @@ use domain::second_factor::two_factors_needed;
 use domain::tenant::{LegalInfo, Tenant, check_reserved, tenant_not_found};
 use domain::text::{Line, Phone};
 use domain::user::Email;
-use domain::{Currency, Language, Result, TenantId, Timestamp};
+use domain::{Currency, Language, Percent, Result, TenantId, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::Once;
 use web::{
     Admin, Answer, Buyer, Created, FeesView, IdempotencyKey, Json, NewConvenienceFees, NewVat,
-    PolicyVersionsView, Refuses, Shared, VatView, based_on, nullable,
+    PolicyVersionsView, QuotasView, Refuses, Shared, SuspensionView, VatView, based_on, nullable,
 };
 
 use crate::check::{NO_ZONE, country, some_text, time_zone};
@@ -107,6 +107,13 @@ struct TenantView {
     requires_second_factor: bool,
     /// How long a buyer has to pay a slip in cash, in hours; 0 takes no cash.
     cash_hours: u16,
+    /// The operator's commission of what is sold from now on: 2.5 is 2.5 % of prices and fees.
+    commission: Percent,
+    /// How much the operator lets you do; what is absent is not limited.
+    quotas: QuotasView,
+    /// Why and since when the operator keeps you from selling. Absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspended: Option<SuspensionView>,
     /// When the tenant was created.
     created_at: Timestamp,
     /// Counts changes, from 1. A change can name the version that it is based on.
@@ -135,6 +142,9 @@ impl From<Tenant> for TenantView {
             policies: tenant.policies.into(),
             requires_second_factor: tenant.requires_second_factor,
             cash_hours: tenant.cash.hours,
+            commission: Percent::of(tenant.commission),
+            quotas: tenant.quotas.into(),
+            suspended: tenant.suspended.map(SuspensionView::from),
             created_at: tenant.created_at,
             version: tenant.version,
         }

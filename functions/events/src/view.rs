@@ -56,6 +56,8 @@ pub(crate) struct EventView {
     status: EventStatus,
     /// True if the event is in no list or search result, though reachable by its slug.
     unlisted: bool,
+    /// True if the operator of the box office keeps it out of lists and searches. Its slug still leads to it.
+    shadowban: bool,
     /// Minutes that a reservation holds its places before they are paid.
     hold_minutes: u8,
     /// The most tickets in one order.
@@ -119,6 +121,7 @@ impl From<Event> for EventView {
             language: event.language,
             status: event.status,
             unlisted: event.unlisted,
+            shadowban: event.shadowban,
             hold_minutes: event.hold_minutes,
             max_tickets_per_order: event.max_tickets_per_order,
             transfer_limit: event.transfer_limit,

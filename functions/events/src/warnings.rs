@@ -329,6 +329,7 @@ mod tests {
             active: true,
             credentials_version: Some("v1".to_owned()),
             max_installments: None,
+            marketplace: false,
             closing: false,
             checked_at: None,
             created_at: at(0),

@@ -279,6 +279,7 @@ impl NewEvent {
             language: self.language.or(tenant.language).unwrap_or_default(),
             status: EventStatus::Draft,
             unlisted: self.unlisted,
+            shadowban: false,
             hold_minutes: self.hold_minutes,
             max_tickets_per_order: self.max_tickets_per_order,
             transfer_limit: self.transfer_limit,

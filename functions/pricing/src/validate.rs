@@ -21,7 +21,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
             )
             .refuses(["event_not_found", "event_over", "prices_not_valid", "refused_fields"])
             .refuses(["product_needs_ticket", "sold_elsewhere", "too_many_tries"])
-            .refuses(["event_cancelled", "event_postponed"])
+            .refuses(["event_cancelled", "event_postponed", "organiser_suspended"])
         }),
     )
 }

@@ -36,8 +36,6 @@ pub(crate) async fn offered_until(
 
 /// The organiser's rule, cached for some seconds.
 async fn policy(state: &State, tenant: TenantId) -> Result<CashPolicy> {
-    let read = || async { Ok(state.store.tenant(tenant).await?.map(|tenant| tenant.cash)) };
-    let policy = state.cash.get(tenant, state.clock.now(), read).await?;
     // An organiser without an account takes no cash.
-    Ok(policy.map_or(CashPolicy { hours: 0 }, |policy| *policy))
+    Ok(state.organizer(tenant).await?.map_or(CashPolicy { hours: 0 }, |organizer| organizer.cash))
 }

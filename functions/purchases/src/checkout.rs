@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::order::{Change, Order, Payment, PaymentState, StartedPayment};
 use domain::payment::{GatewayName, PaymentReference};
-use domain::{Error, Result, Timestamp};
+use domain::{Error, Money, Result, Timestamp};
 use payments::{BuyerStep, Checkout, CreatePayment};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -104,6 +104,7 @@ pub(crate) async fn start(
         Err(error) => return Err(accounts.with_alternatives(gateway, error).await),
     };
     let (payment_id, is_repeatable) = (checkout.payment_id.clone(), checkout.is_repeatable);
+    let marketplace_fee = if checkout.keeps_fee { order.commission } else { 0 };
     let way = checkout_page(state, checkout);
     let started = StartedPayment {
         attempt,
@@ -113,9 +114,12 @@ pub(crate) async fn start(
         checkout_url: (!is_repeatable).then(|| way.url.clone()),
         idempotency: asked.digest.map(|digest| digest.text()),
         cash_until,
+        marketplace_fee,
     };
     let change = order.payment_started(started, now);
     *order = state.store.save_order(order, &change, now).await?;
+    // Who is suspended meanwhile gets no buyer: this one is not told where to pay.
+    state.orders.check_still_sells(order.tenant).await?;
     Ok(way)
 }
 
@@ -148,6 +152,8 @@ async fn create(
         expires_at,
         cash_until,
         max_installments: account.max_installments,
+        marketplace_fee: (account.marketplace && order.commission > 0)
+            .then(|| Money::new(order.commission, order.currency)),
         // Gateways append a query, which would be lost after a `#`.
         return_url: format!("{}/purchases/{}", state.public_url, order.id),
         notification_url: notification_url(state, order, account),

@@ -21,6 +21,8 @@ pub(crate) struct PaymentAccount {
     pub(crate) account: Option<GatewayAccountId>,
     /// The most instalments that the organiser wants.
     pub(crate) max_installments: Option<u8>,
+    /// True if the gateway keeps the operator's commission of its payments.
+    pub(crate) marketplace: bool,
 }
 
 /// The gateway accounts with which an order may be paid.
@@ -119,8 +121,8 @@ impl<'a> PaymentAccounts<'a> {
         };
         match open.await {
             Ok(gateway) => {
-                let max_installments = account.max_installments;
-                Ok(PaymentAccount { gateway, account: Some(account.id), max_installments })
+                let GatewayAccount { id, max_installments, marketplace, .. } = *account;
+                Ok(PaymentAccount { gateway, account: Some(id), max_installments, marketplace })
             }
             Err(error) if error.kind() == Kind::Internal => {
                 // A misconfigured account: a person must see the log, but the buyer need not wait
@@ -134,7 +136,12 @@ impl<'a> PaymentAccounts<'a> {
 
     fn sandbox(&self) -> Option<PaymentAccount> {
         let sandbox = self.state.gateways.sandbox();
-        sandbox.map(|gateway| PaymentAccount { gateway, account: None, max_installments: None })
+        sandbox.map(|gateway| PaymentAccount {
+            gateway,
+            account: None,
+            max_installments: None,
+            marketplace: false,
+        })
     }
 }
 

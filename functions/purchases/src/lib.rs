@@ -24,8 +24,8 @@ use actions::{Erasures, Orders, QuoteKey};
 use aide::axum::ApiRouter;
 use axum::extract::FromRef;
 use boot::{Boot, ConfigError};
-use domain::cash::CashPolicy;
 use domain::gateway_account::GatewayAccount;
+use domain::tenant::Tenant;
 use domain::{OrderId, Result, TenantId};
 use queue::{IssueMessage, Queue};
 use schemars::JsonSchema;
@@ -49,7 +49,7 @@ pub struct State {
     gateways: PaymentGateways,
     reference_key: ReferenceKey,
     accounts: Arc<Cache<TenantId, Vec<GatewayAccount>>>,
-    cash: Arc<Cache<TenantId, CashPolicy>>,
+    organizers: Arc<Cache<TenantId, Tenant>>,
     reports: Arc<polling::GatewayReportCache>,
     /// The box office's address, without a slash at its end.
     public_url: Arc<str>,
@@ -80,7 +80,7 @@ impl State {
             gateways: PaymentGateways::new(boot)?,
             reference_key: ReferenceKey(reference_key(&boot.env)?),
             accounts: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
-            cash: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
+            organizers: Arc::new(Cache::new(256, ACCOUNTS_MILLIS)),
             reports: Arc::default(),
             public_url: boot.env.public_url()?,
         })
@@ -91,6 +91,24 @@ impl State {
         let read = || async { Ok(Some(self.store.gateway_accounts(tenant).await?)) };
         let accounts = self.accounts.get(tenant, self.clock.now(), read).await?;
         Ok(accounts.unwrap_or_default())
+    }
+
+    /// The organiser, cached for some seconds; `None` if it has no account.
+    async fn organizer(&self, tenant: TenantId) -> Result<Option<Arc<Tenant>>> {
+        let read = || async { Ok(self.store.tenant(tenant).await?) };
+        self.organizers.get(tenant, self.clock.now(), read).await
+    }
+
+    /// Checks that a payment may begin: the organiser is not suspended, as far as is known here.
+    ///
+    /// # Errors
+    /// `organiser_suspended`.
+    async fn check_sells(&self, tenant: TenantId) -> Result<()> {
+        match self.organizer(tenant).await? {
+            // It may sell again since.
+            Some(organizer) if organizer.may_sell().is_err() => self.orders.check_still_sells(tenant).await,
+            _ => Ok(()),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .response::<201, Json<PurchaseView>>()
                     .refuses(["email_unverified", "event_not_found", "reservation_not_found"])
                     .refuses(["already_paid", "billing_locked", "changed_meanwhile", "payment_gateway_cannot"])
-                    .refuses(["payment_gateway_missing", "payment_gateway_refused"])
+                    .refuses(["organiser_suspended", "payment_gateway_missing", "payment_gateway_refused"])
                     .refuses(["payment_gateway_uncertain", "payment_processing", "too_many_payments"])
                     .refuses(["reservation_expired", "reservation_expiring", "too_many_tries"])
                     .refuses(["payment_gateway_unavailable"])
@@ -139,6 +139,7 @@ async fn pay(
         return Ok((StatusCode::CREATED, Json(PurchaseView::new(&order, &sheet, None, now))));
     }
     order.payable(now)?;
+    state.check_sells(order.tenant).await?;
     // A buyer who names a gateway wants to pay again.
     if request.gateway.is_none()
         && let Some(payment) = processing(&state, &order, now).await
@@ -161,6 +162,7 @@ async fn pay(
         billing::save(&state, &opener, &order, said, based).await?;
     }
     let way = if order.total == 0 {
+        state.orders.check_still_sells(order.tenant).await?;
         count_free_order(&state, &opener, &order, &network, now).await?;
         settle_free(&state, &mut order, &sheet, now).await?;
         None

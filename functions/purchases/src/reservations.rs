@@ -42,7 +42,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                     .response::<201, Json<ReservationView>>()
                     .refuses(["sign_in_required", "too_many_tries"])
                     .refuses(["email_unverified", "promotion_not_for_buyer", "event_not_found"])
-                    .refuses(["event_cancelled", "event_postponed", "policies_changed"])
+                    .refuses(["event_cancelled", "event_postponed", "organiser_suspended", "policies_changed"])
                     .refuses(["event_not_on_sale", "event_over", "prices_not_valid"])
                     .refuses(["promotion_used_by_buyer", "promotion_used_up", "quote_outdated"])
                     .refuses(["quote_used", "seats_not_found", "seats_taken", "single_seat_left"])

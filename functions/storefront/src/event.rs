@@ -104,6 +104,8 @@ pub(crate) struct PublicOrganizer {
     logo: Option<String>,
     /// The colour of the organiser's page.
     accent: Option<Colour>,
+    /// True while the organiser may not sell: there are no quotes and no reservations. Absent for all others.
+    suspended: Option<bool>,
     /// The versions of the policies that buyers have to accept.
     policies: PolicyVersionsView,
     /// The registered name of the legal person.
@@ -124,6 +126,7 @@ impl PublicOrganizer {
             name: tenant.name.clone(),
             logo: tenant.logo.clone(),
             accent: tenant.accent,
+            suspended: tenant.suspended.is_some().then_some(true),
             policies: tenant.policies.into(),
             legal_name: legal_info.as_ref().map(|info| info.legal_name.clone()),
             nit: legal_info.as_ref().map(|info| info.nit.clone()),

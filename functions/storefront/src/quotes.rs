@@ -29,7 +29,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  unless `together` is false; accessible ones only for who asks for them.",
             )
             .refuses(["event_not_found", "event_not_on_sale", "event_over", "prices_not_valid"])
-            .refuses(["event_cancelled", "event_postponed"])
+            .refuses(["event_cancelled", "event_postponed", "organiser_suspended"])
             .refuses(["promotion_not_applied", "sold_elsewhere", "sold_out", "stage_outgrown"])
             .refuses(["currency_mismatch", "product_needs_ticket", "refused_fields", "too_many_tries"])
         }),

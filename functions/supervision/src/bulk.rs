@@ -20,7 +20,7 @@ use web::{Answer, Json, Page, Paging, Refuses, Shared, Supervisor};
 
 use crate::State;
 use crate::action::Action;
-use crate::limits::too_many_answers;
+use crate::limits::AnswersLeft;
 use crate::promise::no_discounts_left;
 use crate::staff::Staff;
 
@@ -35,7 +35,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
                  `cursor` until there is none. If you have sent as many answers as a day takes, `retry_after` says \
                  when to send it. A repeated call changes nothing twice.",
             )
-            .refuses(["refused_fields", "too_many_answers"])
+            .refuses(["quota_reached", "refused_fields", "too_many_answers"])
         }),
     )
 }
@@ -255,8 +255,8 @@ impl State {
         };
         let is_stopped = bulk.action == BulkAction::Send && last.is_some();
         let now = self.clock.now();
-        let is_full = is_stopped && self.answers_left(staff.tenant, now).await? == 0;
-        let retry_after = is_full.then(|| too_many_answers(now).retry_after_seconds()).flatten();
+        let room = if is_stopped { Some(self.answers_left(staff.tenant, now).await?) } else { None };
+        let retry_after = room.filter(|room| room.left == 0).and_then(|room| room.full.retry_after_seconds());
         Ok(Outcomes::new(items, last, retry_after))
     }
 
@@ -283,9 +283,10 @@ impl State {
             let mut some = some;
             if bulk.filter.is_some() && bulk.action == BulkAction::Send {
                 let now = self.clock.now();
-                some = &some[..some.len().min(self.answers_left(staff.tenant, now).await?)];
+                let AnswersLeft { left, full } = self.answers_left(staff.tenant, now).await?;
+                some = &some[..some.len().min(left)];
                 match (some.is_empty(), items.is_empty()) {
-                    (true, true) => return Err(too_many_answers(now)),
+                    (true, true) => return Err(full),
                     (true, false) => break,
                     _ => {}
                 }

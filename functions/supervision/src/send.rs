@@ -25,13 +25,14 @@ pub(crate) fn routes() -> ApiRouter<State> {
                 "The code of an approval works from this moment on. The mail goes out \
                  once; sending it again answers the same to whoever sent it, and 409 `already_sent` to others. If the \
                  member did not ask signed in, the mail has no links but those to the tickets. An organiser sends \
-                 1000 answers a day (`too_many_answers`), and an address gets ten a day of all organisers \
+                 1000 answers a day (`too_many_answers`), or fewer mails in all if the operator says so \
+                 (`quota_reached`), and an address gets ten a day of all organisers \
                  (`address_answered_enough`), besides those that its reader asked for signed in.",
             )
             .refuses(["request_not_found"])
             .refuses(["address_bounces", "already_sent", "changed_meanwhile"])
             .refuses(["no_discounts_left", "no_member_discount", "not_decided", "show_over"])
-            .refuses(["address_answered_enough", "too_many_answers"])
+            .refuses(["address_answered_enough", "quota_reached", "too_many_answers"])
         }),
     )
 }
@@ -77,11 +78,11 @@ impl State {
             self.mail_context(staff.tenant, std::slice::from_ref(&before)),
             self.reachable(&before),
         )?;
-        self.count_answer(&before, now).await?;
+        self.count_answer(&desk.tenant, &before, now).await?;
         let sent = self.answer(staff, &before, decision, &desk, now).await;
         if sent.is_err() {
             // If this fails, too, the answer stays counted until tomorrow.
-            drop(self.uncount_answer(&before, now).await);
+            drop(self.uncount_answer(&desk.tenant, &before, now).await);
         }
         sent
     }

@@ -297,6 +297,7 @@ impl DemoShow {
             language: Language::Es,
             status: EventStatus::Draft,
             unlisted: self.listing == Listing::UnlistedDraft,
+            shadowban: false,
             hold_minutes: 10,
             max_tickets_per_order: self.max_tickets,
             transfer_limit: self.transfers,

@@ -60,6 +60,7 @@ impl Connection<'_> {
             active: true,
             credentials_version: Some(version),
             max_installments: None,
+            marketplace: false,
             closing: false,
             checked_at: Some(now),
             created_at: now,

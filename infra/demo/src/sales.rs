@@ -13,7 +13,7 @@ use domain::pricing::{
 use domain::product::PricedProduct;
 use domain::purchaser::Purchaser;
 use domain::user::{Email, User};
-use domain::{Error, Person, QuoteId, Result, Timestamp};
+use domain::{BasisPoints, Error, Person, QuoteId, Result, TenantId, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
 use store::{Fingerprints, HoldRequest, Store, StoredEvent};
@@ -171,6 +171,7 @@ pub(super) async fn reserve(store: &Store, basket: Basket<'_>, now: Timestamp) -
         expires_at: until,
         idempotency: None,
         accepted: basket.accepted,
+        commission: BasisPoints(0),
     };
     let order = Order::hold(quote, hold);
     store.create_order(&order).await?;

@@ -33,7 +33,20 @@ impl Merchant {
             collector_id: number.into(),
             name: name.to_owned(),
             currency,
+            shares: false,
         })
+    }
+
+    /// The same merchant, who gave the operator's application access to the account, where the gateway
+    /// knows that.
+    #[must_use]
+    pub fn sharing(self) -> Self {
+        match self {
+            Self::MercadoPago(account) => {
+                Self::MercadoPago(mercado_pago::Account { shares: true, ..account })
+            }
+            other => other,
+        }
     }
 
     /// A merchant of Wompi, whose events go to this address.

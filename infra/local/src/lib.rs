@@ -11,7 +11,7 @@ mod mailbox;
 pub mod openapi;
 mod secrets;
 
-pub use local_cloud::{Cloud, Options, Refusals, StartError};
+pub use local_cloud::{Cloud, OPERATOR, Options, Refusals, StartError};
 
 /// A box office of so many small requests on so many threads spends a fifth of its
 /// time in the system's allocator, and half of that in this one. Here, so that every

@@ -25,6 +25,9 @@ use tokio::task::JoinHandle;
 use crate::folder::{Folder, FolderError};
 use crate::{mailbox, secrets};
 
+/// The address of the operator of every local box office.
+pub const OPERATOR: &str = "operadora@example.com";
+
 /// How long requests that are being answered may go on when everything stops.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -413,6 +416,7 @@ pub(crate) fn parameters(
         ("Stage", "local".to_owned()),
         ("PublicUrl", url.to_owned()),
         ("SenderAddress", "boleteria@taquilla.example".to_owned()),
+        ("OperatorAddresses", OPERATOR.to_owned()),
         ("JwtPublicKeys", public_key("JwtSecret", "jwt")),
         ("TicketPublicKeys", public_key("TicketSecret", "ticket")),
     ]

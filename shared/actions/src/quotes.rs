@@ -59,7 +59,7 @@ impl Quotes {
     /// error: the quote says so.
     ///
     /// # Errors
-    /// `event_not_found`, what keeps the event from being sold, a stage or promotion that the request
+    /// `event_not_found`, `organiser_suspended`, what keeps the event from being sold, a stage or promotion that the request
     /// requires and does not get, and `too_many_tries` after too many wrong codes from the network.
     pub async fn quote(
         &self,
@@ -81,6 +81,7 @@ impl Quotes {
     async fn price(&self, request: &QuoteRequest, buyer: Option<&Claims>, now: Timestamp) -> Result<Quote> {
         let catalog = &self.catalog;
         let event = catalog.event(request.event_id, now).await?;
+        catalog.organizer(&event, now).await?.may_sell()?;
         let stages_left = catalog.stages_left(&event, now).await?;
         let others = catalog.other_products(&event, request.variants(), now).await?;
         let products: Vec<&PricedProduct> =

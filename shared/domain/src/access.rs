@@ -40,6 +40,10 @@ impl Role {
     }
 }
 
+/// The name of the operator among the roles that descriptions and refusals name. It is no [`Role`], which
+/// holds in a tenant: the operator has its own claim.
+pub const OPERATOR: &str = "operator";
+
 /// A right that a role can have beyond being signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
@@ -107,6 +111,9 @@ pub struct Claims {
     /// [`MAX_NAMED_WORKPLACES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workplaces: Vec<Workplace>,
+    /// True if the user is an operator of the installation, by its configuration and a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub operator: bool,
     /// The session that the token belongs to.
     #[serde(rename = "sid")]
     pub session: SessionId,
@@ -168,6 +175,23 @@ impl Claims {
         .with("reauthenticate", "/api/v1/auth/reauthenticate"))
     }
 
+    /// Checks that the caller is an operator of the installation.
+    ///
+    /// # Errors
+    /// `role_required`, with how an address of the configuration gets the right.
+    pub fn require_operator(&self) -> Result<()> {
+        if self.operator {
+            return Ok(());
+        }
+        Err(Error::forbidden(
+            "role_required",
+            "Only the operator of the box office may do this: sign in with a confirmed address that its \
+             configuration names, and with a second factor.",
+        )
+        .with("roles", [OPERATOR].as_slice())
+        .with("workplaces", serde_json::json!([])))
+    }
+
     /// The tenant for which the caller has `permission`.
     ///
     /// # Errors
@@ -224,6 +248,7 @@ mod tests {
             role: Role::Scanner,
             tenant: Some(TenantId::generate(now)),
             workplaces: vec![workplace("Faroles", Role::Coordinator), workplace("Mareas", Role::Admin)],
+            operator: false,
             session: SessionId::generate(now),
             auth_time: None,
             amr: Vec::new(),
@@ -242,6 +267,19 @@ mod tests {
         assert_eq!((code(&new, 0), code(&new, 1800)), (Ok(()), Ok(())));
         assert_eq!(code(&new, 1801), Err("recent_sign_in_required"));
         assert_eq!(code(&old, 0), Err("recent_sign_in_required"));
+    }
+
+    #[test]
+    fn no_role_makes_an_operator() {
+        let admin = Claims { role: Role::Admin, ..claims() };
+        let refused = admin.require_operator().expect_err("refused");
+        assert_eq!(
+            (refused.code(), &refused.members()["roles"]),
+            ("role_required", &serde_json::json!([OPERATOR]))
+        );
+        let operator = Claims { role: Role::User, tenant: None, operator: true, ..admin };
+        assert!(operator.require_operator().is_ok());
+        assert!(operator.require(Permission::ViewEvents).is_err(), "it works for no organiser");
     }
 
     #[test]

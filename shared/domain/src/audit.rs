@@ -1,6 +1,8 @@
 //! The audit log: which user changed what, for the tenant's admin to read.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -84,15 +86,32 @@ impl Month {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its first moment.
+    pub fn start(&self) -> Timestamp {
+        self.begins(0)
+    }
+
+    /// Its end: the first moment of the next month.
+    pub fn end(&self) -> Timestamp {
+        self.begins(1)
+    }
+
+    /// The first moment of the month that is so many months later.
+    fn begins(&self, later: i64) -> Timestamp {
+        let first: Option<Date> = format!("{}-01", self.0).parse().ok();
+        let first = first.and_then(|first| first.checked_add(Span::new().months(later)).ok());
+        let start = first.and_then(|first| first.to_zoned(TimeZone::UTC).ok());
+        start.map_or(Timestamp::MAX, |start| start.timestamp())
+    }
 }
 
 impl TryFrom<String> for Month {
     type Error = InvalidMonth;
 
     fn try_from(text: String) -> Result<Self, InvalidMonth> {
-        let valid = text.len() == 7 && text.starts_with("20") && {
-            format!("{text}-01").parse::<jiff::civil::Date>().is_ok()
-        };
+        let valid =
+            text.len() == 7 && text.starts_with("20") && { format!("{text}-01").parse::<Date>().is_ok() };
         if valid { Ok(Self(text)) } else { Err(InvalidMonth) }
     }
 }
@@ -139,6 +158,24 @@ mod tests {
         assert_eq!(note("send").id(), note("send").id());
         assert_ne!(note("send").id(), note("edit").id());
         assert_eq!(note("send").id().created_at(), note("send").at);
+    }
+
+    #[test]
+    fn a_month_ends_where_the_next_one_begins() {
+        let month = |text: &str| Month::try_from(text.to_owned()).expect("a month");
+        for (text, start, end) in [
+            ("2026-02", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+            ("2026-12", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+            ("2099-12", "2099-12-01T00:00:00Z", "2100-01-01T00:00:00Z"),
+        ] {
+            let month = month(text);
+            assert_eq!(
+                (month.start().to_string(), month.end().to_string()),
+                (start.to_owned(), end.to_owned())
+            );
+            assert_eq!(Month::of(month.start()), month);
+            assert_ne!(Month::of(month.end()), month);
+        }
     }
 
     #[test]

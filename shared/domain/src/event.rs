@@ -175,6 +175,9 @@ pub struct Event {
     /// True if lists and searches leave it out; it is still reachable by its slug.
     #[serde(default)]
     pub unlisted: bool,
+    /// True if the operator keeps lists and searches from having it; it is still reachable by its slug.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shadowban: bool,
     /// Minutes that a reservation holds its places.
     pub hold_minutes: u8,
     /// The most tickets in one order.
@@ -225,7 +228,7 @@ const fn most_transfers() -> u8 {
 impl Event {
     /// True if lists and searches have it.
     pub fn is_listed(&self) -> bool {
-        self.status.is_public() && !self.unlisted
+        self.status.is_public() && !self.unlisted && !self.shadowban
     }
 
     /// True if it is published and its tickets are sold here: then it needs an area.

@@ -22,6 +22,11 @@ pub const fn limits_installments(gateway: GatewayName) -> bool {
     matches!(gateway, GatewayName::MercadoPago)
 }
 
+/// True if the gateway can keep a part of a payment for the operator.
+pub const fn keeps_fees(gateway: GatewayName) -> bool {
+    matches!(gateway, GatewayName::MercadoPago)
+}
+
 /// Whether an account moves test money or real money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -59,6 +64,10 @@ pub struct GatewayAccount {
     /// many as the gateway offers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_installments: Option<u8>,
+    /// True if the operator's application may keep a fee of its payments: the organiser gave it access at
+    /// the gateway, and these credentials come from there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub marketplace: bool,
     /// True once its deletion has begun: its secret is removed, and it takes no other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closing: bool,
@@ -162,6 +171,7 @@ mod tests {
             active: true,
             credentials_version: Some("v1".to_owned()),
             max_installments: None,
+            marketplace: false,
             closing: false,
             checked_at: Some(at(0)),
             created_at: at(0),

@@ -47,6 +47,7 @@ pub mod member;
 pub mod moment;
 pub mod money;
 pub mod national_id;
+pub mod operator;
 pub mod order;
 pub mod order_link;
 pub mod outbox;
@@ -68,6 +69,7 @@ pub mod series;
 pub mod session;
 pub mod site;
 pub mod staff;
+pub mod statement;
 pub mod tenant;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -151,6 +151,8 @@ pub struct OrderFields {
     pub promotion_code: Option<String>,
     /// A digest of the request that created it, if the request had an idempotency key.
     pub idempotency: Option<String>,
+    /// The operator's commission if all of its money is kept, in minor units.
+    pub commission: i64,
     /// The organiser's policies that the buyer accepted; `None` if there were none.
     pub accepted: Option<Accepted>,
     /// When its buyer withdrew, for the last time.

@@ -93,6 +93,7 @@ mod tests {
             role: Role::User,
             tenant: None,
             workplaces: Vec::new(),
+            operator: false,
             session: SessionId::generate(at(0)),
             auth_time: None,
             amr: Vec::new(),

@@ -8,8 +8,9 @@ use crate::cash::CashPolicy;
 use crate::colour::Colour;
 use crate::error::Fields;
 use crate::event::{Fees, Vat};
+use crate::operator::{Quotas, Suspension};
 use crate::policy::PolicyVersions;
-use crate::{Currency, Error, Language, Result, TenantId};
+use crate::{BasisPoints, Currency, Error, Language, Result, TenantId};
 
 /// The most slugs that a tenant had before its own; they stay its own and lead to it.
 pub const MAX_FORMER_SLUGS: usize = 9;
@@ -111,6 +112,15 @@ pub struct Tenant {
     /// How long buyers have to pay in cash.
     #[serde(default, skip_serializing_if = "CashPolicy::is_usual")]
     pub cash: CashPolicy,
+    /// The operator's suspension, during which it sells nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended: Option<Suspension>,
+    /// How much it may do, as the operator says.
+    #[serde(default, skip_serializing_if = "Quotas::is_none")]
+    pub quotas: Quotas,
+    /// The operator's commission of what it sells from now on.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub commission: BasisPoints,
     /// When the tenant was created.
     pub created_at: Timestamp,
     /// Counts changes; a change names the version that it is based on.
@@ -134,6 +144,11 @@ pub struct LegalInfo {
     pub city: String,
     /// Country, as ISO 3166-1 alpha-2, such as `CO`.
     pub country: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_nothing(rate: &BasisPoints) -> bool {
+    *rate == BasisPoints(0)
 }
 
 /// No tenant has the id or slug.
@@ -164,6 +179,9 @@ impl Tenant {
             policies: PolicyVersions::default(),
             requires_second_factor: false,
             cash: CashPolicy::default(),
+            suspended: None,
+            quotas: Quotas::default(),
+            commission: BasisPoints(0),
             created_at: now,
             version: 1,
         }

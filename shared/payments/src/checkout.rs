@@ -13,6 +13,10 @@ pub struct Checkout {
     /// True if asking again with the same idempotency key leads to the same payment.
     /// Otherwise the address has to be kept, or the buyer might pay two.
     pub is_repeatable: bool,
+    /// True if the gateway said that it keeps [`CreatePayment::marketplace_fee`] for the operator.
+    ///
+    /// [`CreatePayment::marketplace_fee`]: crate::CreatePayment::marketplace_fee
+    pub keeps_fee: bool,
     /// The end of the payment: the gateway takes no money after it.
     pub expires_at: Timestamp,
 }

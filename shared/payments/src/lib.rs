@@ -94,6 +94,9 @@ pub struct CreatePayment {
     pub cash_until: Option<Timestamp>,
     /// The most instalments, where the gateway can be told; `None` for as many as it offers.
     pub max_installments: Option<u8>,
+    /// The part of `amount` that the gateway is to keep for the operator, if its application may; less than
+    /// `amount`. A gateway that does not is no error: see [`Checkout::keeps_fee`].
+    pub marketplace_fee: Option<Money>,
     /// The page that the browser opens after the payment.
     pub return_url: String,
     /// The address for notifications: `/api/v1/webhooks/{gateway}` of this installation.

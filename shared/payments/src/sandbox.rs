@@ -135,6 +135,7 @@ impl SandboxGateway {
             payment_id: Some(checked_id(created.id)?),
             step: BuyerStep::Open { url: created.checkout_url },
             is_repeatable: true,
+            keeps_fee: false,
             expires_at: created.expires_at,
         })
     }

@@ -14,6 +14,7 @@ use domain::discount::DiscountRequest;
 use domain::erasure::Erasure;
 use domain::gateway_account::GatewayAccount;
 use domain::member::{FeePayment, Member};
+use domain::operator::OperatorSettings;
 use domain::outbox::Outbox;
 use domain::pricing::{Promotion, SaleStage};
 use domain::second_factor::SecondFactors;
@@ -46,8 +47,8 @@ macro_rules! versioned {
 }
 
 versioned! {
-    AuditWalk, DiscountRequest, Erasure, FeePayment, GatewayAccount, Invitation, Member, Promotion, SaleStage,
-    SecondFactors, Series, Tenant, User
+    AuditWalk, DiscountRequest, Erasure, FeePayment, GatewayAccount, Invitation, Member, OperatorSettings, Promotion,
+    SaleStage, SecondFactors, Series, Tenant, User
 }
 
 /// One page of the items of a partition.
@@ -184,11 +185,20 @@ impl Store {
     /// The items with these keys, in no particular order, without those that do not exist. The read is
     /// eventually consistent. A key must not appear twice.
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        self.get_batches(keys, false).await
+    }
+
+    /// [`Store::get_many`], read consistently.
+    pub(crate) async fn get_many_consistent(&self, keys: &[Key]) -> Result<Vec<Item>> {
+        self.get_batches(keys, true).await
+    }
+
+    async fn get_batches(&self, keys: &[Key], consistent: bool) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(100) {
             let wanted = chunk.iter().map(Key::attributes).collect();
-            let wanted =
-                KeysAndAttributes::builder().set_keys(Some(wanted)).build().map_err(Failure::unreadable)?;
+            let wanted = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(consistent);
+            let wanted = wanted.build().map_err(Failure::unreadable)?;
             let mut pending = HashMap::from([(self.table.to_string(), wanted)]);
             let mut pause = std::time::Duration::from_millis(10);
             for _ in 0..10 {

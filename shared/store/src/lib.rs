@@ -51,7 +51,7 @@ pub use idempotency::{Once, key_reused};
 pub use items::{Listing, Versioned};
 pub use limit::{Count, Limit};
 pub use member::{MEMBERS_AT_ONCE, MemberError};
-pub use order::{BesideOrder, Held, HoldError, HoldRequest, SETTLING};
+pub use order::{BesideOrder, Held, HoldError, HoldRequest, SETTLING, StatementPlace, StatementStep};
 pub use plan::PlanVersion;
 pub use product::{StockLeft, StoredProducts};
 pub use tenant::{AuditPlace, AuditStep, AuditWalk, Device, Invited, MAX_DEVICES, StaffEntry};

@@ -34,12 +34,28 @@ impl TestApp {
         gateway: GatewayName,
         position: u16,
     ) -> GatewayAccount {
+        self.connect_as(organizer, gateway, position, |merchant| merchant).await
+    }
+
+    /// As [`TestApp::connect`], at Mercado Pago, for an organiser who gave the operator's application access
+    /// there. The operator has yet to say so.
+    pub async fn connect_sharing(&self, organizer: &Organizer, position: u16) -> GatewayAccount {
+        self.connect_as(organizer, GatewayName::MercadoPago, position, Merchant::sharing).await
+    }
+
+    async fn connect_as(
+        &self,
+        organizer: &Organizer,
+        gateway: GatewayName,
+        position: u16,
+        like: impl FnOnce(Merchant) -> Merchant,
+    ) -> GatewayAccount {
         let now = self.clock.now();
         let (tenant, by): (TenantId, UserId) =
             (organizer.tenant.parse().expect("an id"), organizer.person.id.parse().expect("an id"));
         let id = GatewayAccountId::generate(now);
         let currency = Currency::from_code(organizer.country.currency).expect("a currency");
-        let merchant = self.merchant(gateway, &organizer.person.email, currency, tenant, id);
+        let merchant = like(self.merchant(gateway, &organizer.person.email, currency, tenant, id));
         self.gateways.admit(merchant.clone());
         let boot = self.cloud.boot("testkit").expect("the box office has a configuration");
         let (store, vault) =

@@ -7,7 +7,7 @@ use aide::OperationInput;
 use aide::generate::GenContext;
 use aide::openapi::Operation;
 use axum::extract::{FromRef, FromRequestParts};
-use domain::access::{Claims, Permission, Role};
+use domain::access::{Claims, OPERATOR, Permission, Role};
 use domain::audit::AuditNote;
 use domain::{Error, Result, TenantId, Timestamp, UserId};
 use http::header;
@@ -182,6 +182,50 @@ staff! {
     Admin: ManageTenant;
 }
 
+/// The operator of the installation, whom its configuration names. It works for no organiser, so a handler
+/// has to name the one that it means.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// The caller.
+    pub user: UserId,
+    /// All claims of the token.
+    pub claims: Claims,
+}
+
+impl Operator {
+    /// The note that the caller did `action` to `subject` of the tenant at `at`, for the tenant's own log.
+    pub fn note(&self, tenant_id: TenantId, action: &str, subject: String, at: Timestamp) -> AuditNote {
+        let (by_email, action) = (self.claims.email.clone(), action.to_owned());
+        AuditNote { tenant_id, by: self.user, by_email, action, subject, at }
+    }
+}
+
+impl HasClaims for Operator {
+    fn claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Operator
+where
+    TokenVerifier: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Buyer(claims) = Buyer::from_request_parts(parts, state).await?;
+        claims.require_operator()?;
+        Ok(Self { user: claims.user, claims })
+    }
+}
+
+impl OperationInput for Operator {
+    fn operation_input(_: &mut GenContext, operation: &mut Operation) {
+        require_named(operation, vec![OPERATOR]);
+        may_refuse(operation, ["role_required"]);
+    }
+}
+
 fn claims(parts: &Parts, verifier: &TokenVerifier) -> Result<Option<Claims>> {
     let Some(value) = parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value
@@ -202,8 +246,11 @@ fn claims(parts: &Parts, verifier: &TokenVerifier) -> Result<Option<Claims>> {
 /// Notes in the API description the roles that may call the operation: `security`, and
 /// `x-roles`, from which the authorisation tests are generated.
 pub(crate) fn require_roles(operation: &mut Operation, roles: &[Role]) {
+    require_named(operation, roles.iter().map(|role| role.name()).collect());
+}
+
+fn require_named(operation: &mut Operation, names: Vec<&'static str>) {
     operation.security = vec![IndexMap::from([("bearer".to_owned(), Vec::new())])];
-    let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
     operation.extensions.insert("x-roles".to_owned(), json!(names));
     may_refuse(operation, TOKEN_REFUSALS);
     may_refuse(operation, ["sign_in_required"]);

@@ -20,6 +20,7 @@ mod idempotency;
 mod lists;
 mod money;
 mod network;
+mod oversight;
 mod page;
 mod policies;
 mod problem;
@@ -33,7 +34,8 @@ mod token;
 mod whole;
 
 pub use access::{
-    Admin, Buyer, Door, HasClaims, MaybeBuyer, Organizer, RECENT_SIGN_IN, Recent, Supervisor, Viewer,
+    Admin, Buyer, Door, HasClaims, MaybeBuyer, Operator, Organizer, RECENT_SIGN_IN, Recent, Supervisor,
+    Viewer,
 };
 pub use api::{Api, EventPath, serve};
 /// A handle on the function's own state: axum's `State`, whose name that state has.
@@ -49,7 +51,8 @@ pub use idempotency::IdempotencyKey;
 pub use lists::misplaced_list;
 pub use money::{FeesView, MoneyView, NewConvenienceFees, NewVat, VatView, formatted};
 pub use network::{ClientNetwork, TrustedHops};
-pub use page::{Page, Paging};
+pub use oversight::{QuotasView, SuspensionView};
+pub use page::{Page, Paging, cursor_text};
 pub use policies::{PolicyVersionsView, PolicyView};
 pub use problem::Problem;
 pub use purchaser::{Opener, OrderKeys, Purchaser};

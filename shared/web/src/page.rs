@@ -56,10 +56,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
 
 const NO_CURSOR: &str = "Must be the `next_cursor` of an earlier page, unchanged.";
 
+/// The most characters of a cursor of a plain list.
+const MAX_CURSOR: usize = 400;
+
 /// True if the description lets a text be a cursor.
 fn is_cursor(text: &str) -> bool {
+    is_cursor_within(text, MAX_CURSOR)
+}
+
+fn is_cursor_within(text: &str, most: usize) -> bool {
     let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    (1..=400).contains(&text.len()) && text.bytes().all(is_sign)
+    (1..=most).contains(&text.len()) && text.bytes().all(is_sign)
+}
+
+/// What a cursor of at most so many characters says, if it can have come from [`Page::new`].
+pub fn cursor_text(cursor: &str, most: usize) -> Option<String> {
+    let key = is_cursor_within(cursor, most).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
+    key.and_then(|key| String::from_utf8(key).ok())
+        .filter(|key| !key.is_empty() && !key.chars().any(char::is_control))
 }
 
 fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
@@ -69,9 +83,7 @@ fn bad(pointer: &str, detail: &str, parts: &Parts) -> Problem {
 impl Paging {
     /// The sort key behind a cursor, if it may be one.
     pub fn place(cursor: &str) -> Option<String> {
-        let key = is_cursor(cursor).then(|| URL_SAFE_NO_PAD.decode(cursor).ok()).flatten();
-        key.and_then(|key| String::from_utf8(key).ok())
-            .filter(|key| !key.is_empty() && !key.chars().any(char::is_control))
+        cursor_text(cursor, MAX_CURSOR)
     }
 }
 

@@ -120,6 +120,7 @@ mod tests {
             role: Role::User,
             tenant: None,
             workplaces: Vec::new(),
+            operator: false,
             session: SessionId::generate(now),
             auth_time: Some(now.as_second()),
             amr: vec![Proof::Pwd],

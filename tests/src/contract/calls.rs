@@ -5,17 +5,20 @@ mod discounts;
 mod gateways;
 mod guests;
 mod members;
-mod operators;
+mod operator;
 mod organizers;
 mod person;
 mod plans;
 mod products;
+mod refund_tasks;
 mod second_factor;
 mod series;
 mod sites;
 mod templates;
 mod workplaces;
 
+use domain::access::OPERATOR;
+use domain::audit::Month;
 use serde_json::{Value, json};
 use testkit::{Request, TestUser};
 
@@ -141,6 +144,7 @@ pub(super) fn rightful(world: &SampleBoxOffice, operation: &Operation, whose: Da
         DataOwner::Buyer => world.buyer.token.clone(),
         _ if roles.contains(&"scanner") && !roles.contains(&"user") => world.scanner.token.clone(),
         _ if roles.contains(&"user") => world.buyer.token.clone(),
+        _ if roles.contains(&OPERATOR) => world.operator.token.clone(),
         _ => world.admin.token.clone(),
     })
 }
@@ -165,12 +169,13 @@ pub(super) async fn call(world: &SampleBoxOffice, operation: &Operation) -> Call
         "auth" => auth(world, method, path).await,
         "tenant" if path.starts_with("/tenant/gateways") => gateways::call(world, method, path).await,
         "tenant" if path.starts_with("/tenant/sites") => sites::call(world, method, path).await,
-        "tenant" if operators::PATHS.iter().any(|start| path.starts_with(start)) => {
-            operators::call(world, method, path).await
+        "tenant" if refund_tasks::PATHS.iter().any(|start| path.starts_with(start)) => {
+            refund_tasks::call(world, method, path).await
         }
         "tenant" | "public" if organizers::PATHS.iter().any(|start| path.starts_with(start)) => {
             organizers::call(world, method, path).await
         }
+        "operator" => operator::call(world, method, path).await,
         "tenants" | "tenant" => tenant(world, method, path).await,
         "workplaces" => workplaces::call(world, method).await,
         "events" => event(world, method, path).await,
@@ -284,6 +289,10 @@ async fn tenant(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Cal
             "language": "es",
         })),
         ("GET", "/tenant") => Call::new(DataOwner::Caller),
+        ("GET", "/tenant/statements") => {
+            let month = Month::of(world.app.clock.now());
+            Call::new(DataOwner::Caller).query(format!("month={}", month.as_str()))
+        }
         ("PATCH", "/tenant") => Call::new(DataOwner::Caller).body(json!({
             "name": "Faroles del Sur", "phone": "+57 300 000 0000", "website": "https://faroles.example",
             "accent": "#0b6b4f", "time_zone": "America/Bogota", "language": "es",

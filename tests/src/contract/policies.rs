@@ -133,7 +133,8 @@ fn the_policies_match_the_snapshot() {
     }
     insta::assert_snapshot!(lines, @"
     admin
-      dynamodb table: DeleteItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem
+      dynamodb table/index/GSI1: Query
       secretsmanager arn:aws:secretsmanager:us-east-1:000000000000:secret:taquilla/staging/gateway/*: CreateSecret, DeleteSecret, PutSecretValue
     auth
       dynamodb table: BatchGetItem, DeleteItem, GetItem, PutItem, Query, UpdateItem

@@ -52,6 +52,7 @@ const NOT_ON_PAGES: &[&str] = &[
     "plans_differ",
     "problem_not_found",
     "product_not_found",
+    "quota_reached",
     "refund_disputed",
     "series_has_events",
     "slug_taken",

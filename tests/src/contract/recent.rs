@@ -7,13 +7,15 @@ use super::document::{Operation, operations};
 
 /// The routes that need a recent sign-in: money, credentials and what cannot be taken back. A route is
 /// added or taken away here on purpose only.
-const RECENT: [&str; 16] = [
+const RECENT: [&str; 19] = [
     "DELETE /api/v1/auth/me",
     "DELETE /api/v1/auth/me/factors/passkeys/{id}",
     "DELETE /api/v1/auth/me/factors/totp",
     "DELETE /api/v1/tenant/gateways/{id}",
     "DELETE /api/v1/tenant/sites/{host}",
     "GET /api/v1/auth/me/export",
+    "PATCH /api/v1/operator/tenants/{id}",
+    "PATCH /api/v1/operator/tenants/{id}/gateways/{account}",
     "POST /api/v1/auth/me/factors/passkeys",
     "POST /api/v1/auth/me/factors/passkeys/options",
     "POST /api/v1/auth/me/factors/totp",
@@ -23,6 +25,7 @@ const RECENT: [&str; 16] = [
     "POST /api/v1/purchases/{id}/refund",
     "POST /api/v1/tenant/refund-tasks/{order}/{payment}/done",
     "POST /api/v1/tenant/sites/{host}/verify",
+    "PUT /api/v1/operator/settings",
     "PUT /api/v1/tenant/gateways/{id}/credentials",
 ];
 

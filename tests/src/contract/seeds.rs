@@ -9,6 +9,7 @@ use testkit::{Country, Organizer, Show, TestApp};
 
 use super::document::operations;
 use super::world::text;
+use crate::operator::operator;
 
 const TABLES: &str = include_str!("../../../docs/seeds.md");
 
@@ -233,6 +234,11 @@ impl Draft {
         }
         self.get("", "GET /health", "/health").await;
         self.get("", "GET /ready", "/ready").await;
+        let operator = operator(&self.app).await;
+        let path = format!("/api/v1/operator/events/{}", self.show.id);
+        self.app.patch(path).token(&operator.token).json(json!({"shadowban": true})).ok().await;
+        let events = format!("/api/v1/operator/events?tenant={}", self.organizer.tenant);
+        self.get(&operator.token, "GET /api/v1/operator/events", events).await;
     }
 }
 

@@ -19,6 +19,7 @@ use sha2::Sha256;
 use testkit::{Organizer, Show, TestApp, TestUser};
 
 use super::calls::Links;
+use crate::operator::operator;
 use crate::products::{buy_with, drink};
 use crate::table::{fingerprints, table_of};
 
@@ -35,6 +36,8 @@ pub(super) struct SampleBoxOffice {
     pub(super) stranger: Organizer,
     /// The admin of a third organiser, who invites the buyer.
     pub(super) inviting: Organizer,
+    /// The operator of the installation.
+    pub(super) operator: TestUser,
     /// The buyer of `order` and of reservations.
     pub(super) buyer: TestUser,
     /// The person to whom tickets are offered.
@@ -81,6 +84,7 @@ impl SampleBoxOffice {
         let (admin, stale) = (app.again(&admin).await, app.refreshed(&before).await);
         let friend = app.confirmed("beto").await;
         let strict = strict(&app).await;
+        let operator = operator(&app).await;
 
         let stranger = app.organizer("mareas").await;
         let inviting = app.organizer("calesita").await;
@@ -120,6 +124,7 @@ impl SampleBoxOffice {
             scanner,
             stranger,
             inviting,
+            operator,
             buyer,
             friend,
             expired,

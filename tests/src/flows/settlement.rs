@@ -98,6 +98,7 @@ impl Fixture {
                 expires_at: self.app.clock.now() + Duration::from_secs(600),
                 cash_until: None,
                 max_installments: None,
+                marketplace_fee: None,
                 return_url: format!("{}/purchases", self.app.cloud.url()),
                 notification_url: format!("{}{address}", self.app.cloud.url()),
                 idempotency_key: format!("again-{id}"),

@@ -168,7 +168,7 @@ impl State {
         let work = self.work(user).await?;
         let standing = domain::user::ActingRole { role: buyer.role, tenant: buyer.tenant };
         Ok(PersonData {
-            account: Profile::new(user, standing, work.workplaces),
+            account: Profile::new(user, standing, work.workplaces, buyer.operator),
             sessions: sessions.into_iter().map(SessionData::from).collect(),
             second_factors: self.store.second_factors(user.id).await?.into(),
             consents,

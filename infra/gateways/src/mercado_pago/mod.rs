@@ -58,6 +58,8 @@ pub struct Account {
     pub name: String,
     /// The only money of the merchant's country.
     pub currency: Currency,
+    /// True if the merchant gave another's application access, which may keep a fee of each payment.
+    pub shares: bool,
 }
 
 impl fmt::Debug for Account {
@@ -122,6 +124,9 @@ fn router(service: &Arc<Service>, accounts: Accounts<Account>) -> Router {
 /// The name under which a purchase keeps the end of its slips, if they have one of their own. Whether
 /// the end of a preference also ends its slips is not documented: of every second it does.
 const SLIP_END: &str = "slip_end";
+
+/// The name under which a purchase keeps the application's fee, in minor units.
+const FEE: &str = "marketplace_fee";
 
 /// The name under which a purchase keeps the address of its page.
 const PAGE: &str = "page";

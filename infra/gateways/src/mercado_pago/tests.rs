@@ -6,7 +6,10 @@ use payments::{
 };
 use serde_json::{Value, json};
 
-use crate::tests::{Arrival, Bench, MP_SECRET, TOKEN, Wanted, mercado_pago_bench, mp_client, refusal};
+use super::FEE;
+use crate::tests::{
+    Arrival, Bench, MP_SECRET, SHARING, TOKEN, Wanted, mercado_pago_bench, mp_client, refusal,
+};
 use crate::{Action, Faults, Method, Status};
 
 async fn in_currency(currency: Currency) -> Bench<MercadoPagoGateway> {
@@ -269,6 +272,31 @@ async fn colombian_pesos_have_no_centavos_here() {
     assert!(refusal(bench.client.checkout(&order).await).starts_with("decimals"));
     let id = bench.pay("s").await;
     assert!(matches!(bench.refund(&id, 12_345).await, Err(GatewayError::Unsupported)), "a person does");
+}
+
+#[tokio::test]
+async fn a_fee_is_kept_where_the_merchant_shares() {
+    let bench = mercado_pago_bench(Wanted::default()).await;
+    let order = |reference: &str, fee: i64| payments::CreatePayment {
+        marketplace_fee: Some(Money::new(fee, Currency::CLP)),
+        ..bench.order(reference)
+    };
+    let sharing = mp_client(bench.simulator.url(), SHARING);
+    let fee = |reference: &str| {
+        let purchases = bench.simulator.purchases().expect("listed");
+        let purchase = purchases.into_iter().find(|purchase| purchase.reference == reference).expect("made");
+        purchase.details.get(FEE).cloned()
+    };
+    for (reference, asked, kept) in [("all", 625, true), ("too much", 25_000, false)] {
+        let checkout = sharing.checkout(&order(reference, asked)).await.expect("made");
+        assert_eq!(
+            (checkout.keeps_fee, fee(reference)),
+            (kept, kept.then(|| asked.to_string())),
+            "{reference}"
+        );
+    }
+    let checkout = bench.client.checkout(&order("own", 625)).await.expect("made without it");
+    assert_eq!((checkout.keeps_fee, fee("own")), (false, None));
 }
 
 #[tokio::test]

@@ -178,8 +178,12 @@ pub(super) fn mp_account(currency: Currency) -> mercado_pago::Account {
         collector_id: 44_444,
         name: "Sala Ficticia".to_owned(),
         currency,
+        shares: false,
     }
 }
+
+/// The token of another merchant, who gave an application access.
+pub(super) const SHARING: &str = "APP_USR-somebody-else-0000";
 
 pub(super) fn mp_client(url: &str, token: &str) -> mp::MercadoPagoGateway {
     let credentials =
@@ -193,8 +197,9 @@ pub(super) async fn mercado_pago_bench(wanted: Wanted) -> Bench<mp::MercadoPagoG
     let clock = Clock::movable();
     let currency = wanted.currency.unwrap_or(Currency::CLP);
     let stranger = mercado_pago::Account {
-        access_token: "APP_USR-somebody-else-0000".to_owned(),
+        access_token: SHARING.to_owned(),
         collector_id: 55_555,
+        shares: true,
         ..mp_account(currency)
     };
     let accounts = Accounts::from_iter([mp_account(currency), stranger]);
@@ -334,6 +339,7 @@ impl<G: PaymentGateway> Bench<G> {
             expires_at: self.clock.now() + jiff::SignedDuration::from_mins(9),
             cash_until: None,
             max_installments: None,
+            marketplace_fee: None,
             return_url: format!("{}/orders/1?lang=es#top", self.shop.url),
             notification_url: format!("{}/hook", self.shop.url),
             idempotency_key: reference.to_owned(),

@@ -21,7 +21,7 @@ use crate::functions::routers;
 use crate::local_cloud::{credentials, parameters};
 
 /// What the groups of operations are about, in the order of a ticket's life.
-const TAGS: [(&str, &str); 23] = [
+const TAGS: [(&str, &str); 24] = [
     (
         "Storefront",
         "What everybody may see: shows, prices, free seats. And quotes, with which buying begins.",
@@ -52,6 +52,10 @@ const TAGS: [(&str, &str); 23] = [
         "People decide about discount requests, word the mails and send them; templates, figures, the audit log.",
     ),
     ("Sites", "Hosts of an organiser's own, at which buyers see only its shows."),
+    (
+        "Operator",
+        "Who runs the box office: organisers, their shows and what they owe. Named by configuration, with a second factor.",
+    ),
     ("Webhooks", "What payment gateways and the mail service tell us. Not for people."),
     ("Site", "Health, and where to read on."),
 ];

@@ -20,6 +20,7 @@ use domain::pricing::Promotion;
 use domain::series::Series;
 use domain::tenant::Tenant;
 use domain::{AreaId, Error, EventId, Result, SeriesId, TenantId, Timestamp};
+use futures::future::try_join;
 use jiff::SignedDuration;
 use store::{Cache, RowState, SeatingCache, StagesLeft, StockLeft, Store, StoredEvent, StoredProducts};
 
@@ -109,10 +110,15 @@ impl Catalog {
         Self { store: store.clone(), caches: Arc::new(caches) }
     }
 
-    /// The public list.
+    /// The public list, without shows of suspended organisers.
     pub async fn shows(&self, now: Timestamp) -> Result<Arc<ShowList>> {
         let from = now.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
-        let read = || async move { Ok(Some(ShowList::new(self.store.shows(from, MAX_SHOWS).await?))) };
+        let read = || async move {
+            let (mut shows, suspended) =
+                try_join(self.store.shows(from, MAX_SHOWS), self.store.suspended_tenants()).await?;
+            shows.retain(|show| !suspended.contains(&show.tenant_id));
+            Ok(Some(ShowList::new(shows)))
+        };
         always(self.caches.shows.get((), now, read).await?)
     }
 
@@ -142,14 +148,15 @@ impl Catalog {
         self.caches.events.get(id, now, read).await?.ok_or_else(not_published)
     }
 
-    /// The organiser of a published event.
+    /// The organiser of a published event, as it was some seconds ago at most: it may be suspended since.
     pub async fn organizer(&self, event: &StoredEvent, now: Timestamp) -> Result<Arc<Tenant>> {
         self.organizer_of(event.event.tenant_id, now).await
     }
 
     /// The organiser with this id, of whom something is published.
     pub(crate) async fn organizer_of(&self, id: TenantId, now: Timestamp) -> Result<Arc<Tenant>> {
-        self.tenant(id, now).await?.ok_or_else(not_published)
+        let read = || async move { Ok(self.store.tenant(id).await?) };
+        self.caches.organizers.get(id, now, read).await?.ok_or_else(not_published)
     }
 
     /// The organiser with this id.

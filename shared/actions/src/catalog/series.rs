@@ -22,7 +22,7 @@ pub struct SeriesPage {
     pub series: Arc<Series>,
     /// Its organiser.
     pub organizer: Arc<Tenant>,
-    /// Its listed dates that are not over, by their start.
+    /// Its listed dates that are not over, by their start; none of a suspended organiser.
     pub dates: Arc<Vec<DateOffer>>,
 }
 
@@ -58,7 +58,9 @@ impl Catalog {
         let series = self.caches.series.get(id, now, read).await?.ok_or_else(series_not_found)?;
         let read = || self.read_dates(id, now);
         let dates = self.caches.dates.get(id, now, read).await?.ok_or_else(series_not_found)?;
-        Ok(SeriesPage { series, organizer: self.organizer_of(tenant, now).await?, dates })
+        let organizer = self.organizer_of(tenant, now).await?;
+        let dates = if organizer.suspended.is_some() { Arc::default() } else { dates };
+        Ok(SeriesPage { series, organizer, dates })
     }
 
     /// The series of which a published event is a date, if it is one.

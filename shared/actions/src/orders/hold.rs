@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::access::email_unverified;
-use domain::event::{Details, EventStatus};
+use domain::event::Details;
+use domain::operator::organiser_suspended;
 use domain::order::attendees::{self, NewAttendee};
 use domain::order::attributes::{ExtraAttributes, check_extra_attributes};
 use domain::order::{Attendee, Change, Hold, Order, OrderStatus};
 use domain::plan::Seatings;
-use domain::policy::{Accepted, PolicyVersions};
+use domain::policy::PolicyVersions;
 use domain::pricing::{Promotion, PromotionReason, Quote};
 use domain::purchaser::Purchaser;
 use domain::{Error, Kind, Language, OrderId, QuoteId, Result, Timestamp};
@@ -20,6 +21,7 @@ use store::{
 
 use super::digest::RequestDigest;
 use super::guest::count_guest_order;
+use super::policies::TermsOfSale;
 use super::{Orders, REMEMBERED};
 
 /// Unpaid reservations of one buyer for one event, so that no buyer can block a show without
@@ -54,8 +56,8 @@ impl Orders {
     /// # Errors
     /// What keeps the event from being sold, what is wrong with the quote, the attendees or the
     /// promotion, `sold_out`, `product_sold_out`, `no_adjacent_seats`, `seats_contended` and their kin,
-    /// `quote_used`, `too_many_reservations`, `policies_changed`, `idempotency_key_reused` and, for guests,
-    /// `too_many_tries`.
+    /// `quote_used`, `too_many_reservations`, `organiser_suspended`, `policies_changed`,
+    /// `idempotency_key_reused` and, for guests, `too_many_tries`.
     pub async fn hold(
         &self,
         buyer: &Purchaser,
@@ -86,8 +88,8 @@ impl Orders {
             Some(order) => order,
             None => {
                 let tenant = event.event.tenant_id;
-                let accepted = self.accepted_policies(tenant, request.accepts, now).await?;
-                attempt.hold(quote, attendees, accepted).await?
+                let terms = self.terms_of_sale(tenant, request.accepts, now).await?;
+                attempt.hold(quote, attendees, terms).await?
             }
         };
         if !request.extra_attributes.is_empty() {
@@ -182,12 +184,7 @@ impl HoldAttempt<'_> {
     }
 
     /// Claims the places and creates the order.
-    async fn hold(
-        &self,
-        quote: Quote,
-        attendees: Vec<Attendee>,
-        accepted: Option<Accepted>,
-    ) -> Result<Order> {
+    async fn hold(&self, quote: Quote, attendees: Vec<Attendee>, terms: TermsOfSale) -> Result<Order> {
         if let Some(guest) = &self.buyer.guest {
             count_guest_order(self.store, self.buyer.user, &guest.network, self.now).await?;
         }
@@ -219,7 +216,8 @@ impl HoldAttempt<'_> {
             chosen: held.chosen.clone(),
             expires_at,
             idempotency: self.digest.map(RequestDigest::text),
-            accepted,
+            accepted: terms.accepted,
+            commission: terms.commission,
         };
         let order = Order::hold(quote, hold);
         let known = self.store.create_order(&order).await?;
@@ -273,7 +271,8 @@ impl HoldAttempt<'_> {
     }
 
     /// Checks the event and the buyer's reservations again after saving the new one: the organiser may
-    /// have taken the event off sale, and concurrent requests may have made others. Cancels the new one
+    /// have taken the event off sale, the operator may have suspended the organiser, and concurrent
+    /// requests may have made others. Cancels the new one
     /// if it is not on sale, there are too many, or another has its idempotency key.
     /// Only for the request that made it: see [`HoldAttempt::confirm_concurrent_order`].
     async fn enforce_limits(&self, mut order: Order) -> Result<Order> {
@@ -297,8 +296,8 @@ impl HoldAttempt<'_> {
     /// Why an order that was just saved must be cancelled; `None` if it may stay.
     async fn refusal(&self, order: &Order) -> Result<Option<Error>> {
         let (there, ended) = try_join(self.buyers_orders(), self.ended_sale()).await?;
-        if let Some(Err(refusal)) = ended.map(EventStatus::sells) {
-            return Ok(Some(refusal));
+        if ended.is_some() {
+            return Ok(ended);
         }
         let again = || async { Ok(self.with_key(&self.buyers_orders().await?)) };
         if self.with_key(&there).len() > 1 && !recount::is_within_limit(1, &order.id, again).await? {
@@ -354,9 +353,13 @@ impl HoldAttempt<'_> {
         Err(Failure::Unavailable("another request has the reservation in hand".to_owned()).into())
     }
 
-    /// The state of the event, as it is now, if it is not on sale any more.
-    async fn ended_sale(&self) -> Result<Option<EventStatus>, Failure> {
-        self.store.ended_sale(self.event.event.id).await
+    /// Why nothing is sold any more, as it is now: the event's state, or its organiser's suspension.
+    async fn ended_sale(&self) -> Result<Option<Error>, Failure> {
+        let event = &self.event.event;
+        let (ended, suspended) =
+            try_join(self.store.ended_sale(event.id), self.store.suspended_sale(event.tenant_id)).await?;
+        let refusal = ended.and_then(|status| status.sells().err());
+        Ok(refusal.or_else(|| suspended.then(organiser_suspended)))
     }
 
     /// The buyer's orders of the last day that count against the limits, as they are now.

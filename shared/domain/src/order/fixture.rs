@@ -76,6 +76,7 @@ pub fn order(status: OrderStatus, payments: &[PaymentState]) -> Order {
         promotion_id: None,
         promotion_code: None,
         idempotency: None,
+        commission: 0,
         accepted: None,
         withdrawn_at: None,
         mailed_at: None,

@@ -40,6 +40,8 @@ pub struct Payment {
     pub dispute: Option<Dispute>,
     /// When it was started.
     pub created_at: Timestamp,
+    /// The fee that its gateway was told to keep for the operator, in minor units.
+    pub marketplace_fee: i64,
     /// A digest of the request that started it, if the request had an idempotency key.
     pub idempotency: Option<String>,
     /// True if the gateway closed it at our request, so that it can no longer be paid.
@@ -79,6 +81,7 @@ impl Payment {
             unused: None,
             dispute: None,
             created_at,
+            marketplace_fee: 0,
             idempotency: None,
             closed: false,
             may_extend_to: None,

@@ -14,7 +14,7 @@ use crate::outbox::{OrderNews, Outbox};
 use crate::payment::{GatewayName, ManualReason};
 use crate::policy::Accepted;
 use crate::pricing::Quote;
-use crate::{Error, GatewayAccountId, Language, OrderId, OrderPart, Person, Result, UserId};
+use crate::{BasisPoints, Error, GatewayAccountId, Language, OrderId, OrderPart, Person, Result, UserId};
 
 /// What the order keeps of a buyer without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Hold {
     pub idempotency: Option<String>,
     /// The organiser's policies that the buyer accepted.
     pub accepted: Option<Accepted>,
+    /// The rate of the operator's commission.
+    pub commission: BasisPoints,
 }
 
 /// A payment that was made at a gateway and has yet to be paid.
@@ -67,6 +69,8 @@ pub struct StartedPayment {
     pub idempotency: Option<String>,
     /// Until when its buyer may pay it in cash or by transfer; `None` if its page offers no cash.
     pub cash_until: Option<Timestamp>,
+    /// The fee that the gateway keeps for the operator, in minor units; 0 if it keeps none.
+    pub marketplace_fee: i64,
 }
 
 impl Order {
@@ -82,7 +86,7 @@ impl Order {
         }
         let (guest_network, phone) =
             hold.guest.map_or((None, None), |guest| (Some(guest.network), guest.phone));
-        Self(OrderFields {
+        let mut order = Self(OrderFields {
             id: OrderId::of_quote(quote.id, hold.user),
             user: hold.user,
             tenant: quote.tenant_id,
@@ -106,11 +110,14 @@ impl Order {
             promotion_id: promotion.as_ref().and_then(|promotion| promotion.id),
             promotion_code: promotion.map(|promotion| promotion.code),
             idempotency: hold.idempotency,
+            commission: 0,
             accepted: hold.accepted,
             withdrawn_at: None,
             mailed_at: None,
             version: 1,
-        })
+        });
+        order.0.commission = order.commission_at(hold.commission);
+        order
     }
 
     /// Ends a reservation in favour of another one of its buyer. With `forgets_key`, the other one
@@ -175,13 +182,22 @@ impl Order {
     /// Adds a payment to which the buyer is sent.
     #[must_use]
     pub fn payment_started(&mut self, started: StartedPayment, now: Timestamp) -> Change {
-        let StartedPayment { attempt, gateway, account, payment_id, checkout_url, idempotency, cash_until } =
-            started;
+        let StartedPayment {
+            attempt,
+            gateway,
+            account,
+            payment_id,
+            checkout_url,
+            idempotency,
+            cash_until,
+            marketplace_fee,
+        } = started;
         self.0.payments.push(Payment {
             payment_id,
             checkout_url,
             idempotency,
             may_extend_to: cash_until,
+            marketplace_fee,
             ..Payment::pending(attempt, gateway, account, self.total, now)
         });
         self.0.status = OrderStatus::AwaitingPayment;

@@ -106,6 +106,7 @@ pub(crate) fn event() -> Event {
         language: Language::Es,
         status: EventStatus::Published,
         unlisted: false,
+        shadowban: false,
         hold_minutes: 10,
         max_tickets_per_order: 10,
         transfer_limit: 3,

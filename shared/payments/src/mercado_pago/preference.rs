@@ -1,6 +1,6 @@
 //! Making the page on which the buyer pays.
 
-use domain::{Currency, Timestamp};
+use domain::{Currency, Money, Timestamp};
 use outbound::{Call, Url};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ struct NewPreference<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     date_of_expiration: Option<String>,
     payment_methods: PaymentMethods,
+    /// What Mercado Pago keeps for the operator's application.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marketplace_fee: Option<Decimal>,
     #[serde(skip_serializing_if = "String::is_empty")]
     statement_descriptor: String,
 }
@@ -72,6 +75,7 @@ struct Preference {
     external_reference: Option<String>,
     #[serde(default)]
     items: Option<Vec<MadeItem>>,
+    marketplace_fee: Option<Decimal>,
     init_point: Option<String>,
     sandbox_init_point: Option<String>,
 }
@@ -82,7 +86,23 @@ struct MadeItem {
 }
 
 impl MercadoPagoGateway {
+    /// Makes the preference, with the operator's fee if Mercado Pago takes it: a buyer is not to be
+    /// turned away because of it.
     pub(super) async fn create_preference(&self, payment: &CreatePayment) -> Result<Checkout> {
+        let Some(fee) = payment.marketplace_fee else {
+            return self.make_preference(payment, None).await;
+        };
+        match self.make_preference(payment, Some(fee)).await {
+            // How it says so is not documented, so any error that is final may be about the fee.
+            Err(error) if !error.may_be_repeated() => {
+                tracing::warn!(%error, "Mercado Pago takes no fee for the operator from this account");
+                self.make_preference(payment, None).await
+            }
+            made => made,
+        }
+    }
+
+    async fn make_preference(&self, payment: &CreatePayment, fee: Option<Money>) -> Result<Checkout> {
         payable(GatewayName::MercadoPago, payment.amount)?;
         let seller = clip(&payment.seller, 100);
         let body = NewPreference {
@@ -112,12 +132,17 @@ impl MercadoPagoGateway {
                 excluded_payment_types: if payment.cash_until.is_some() { &COUNTERS[1..] } else { &COUNTERS },
                 installments: payment.max_installments,
             },
+            marketplace_fee: fee.map(Decimal::new),
             statement_descriptor: on_a_statement(&payment.seller),
         };
         // It is not documented that the same key makes one preference. A second one costs
         // nothing, and the buyer sees one page only.
+        let key = match payment.marketplace_fee.is_some() && fee.is_none() {
+            true => format!("{}-without-fee", payment.idempotency_key),
+            false => payment.idempotency_key.clone(),
+        };
         let call = Call::post(["checkout", "preferences"], &body)?
-            .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&payment.idempotency_key))?;
+            .idempotency_key(IDEMPOTENCY_KEY, &idempotency_key(&key))?;
         let made: Preference = self.call(&call).await?;
         let other_reference = made.external_reference.is_some_and(|reference| reference != payment.reference);
         let price = made.items.and_then(|items| items.into_iter().next()?.unit_price);
@@ -126,6 +151,12 @@ impl MercadoPagoGateway {
         if other_reference || other_price {
             return Err(protocol("it created another preference than it was asked for"));
         }
+        // An answer has what was asked for; what is said of a fee that is not kept is not documented. So
+        // only the same fee is believed.
+        let kept = made.marketplace_fee.and_then(|kept| kept.money(payment.amount.currency));
+        if fee.is_some() && kept != fee {
+            tracing::warn!("Mercado Pago says nothing of the operator's fee");
+        }
         let test_page = made.sandbox_init_point.filter(|_| self.test_page);
         let page = test_page.or(made.init_point).ok_or_else(|| protocol("a preference has no page"))?;
         Ok(Checkout {
@@ -133,6 +164,7 @@ impl MercadoPagoGateway {
             payment_id: None,
             step: BuyerStep::Open { url: page_address(&page)? },
             is_repeatable: false,
+            keeps_fee: fee.is_some() && kept == fee,
             expires_at: payment.expires_at,
         })
     }

@@ -64,6 +64,7 @@ impl PayuGateway {
             payment_id: None,
             step: BuyerStep::Post { action: self.checkout.to_string(), fields },
             is_repeatable: true,
+            keeps_fee: false,
             expires_at: payment.expires_at,
         })
     }

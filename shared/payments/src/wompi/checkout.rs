@@ -59,6 +59,7 @@ impl WompiGateway {
             payment_id: None,
             step: BuyerStep::Open { url: url.into() },
             is_repeatable: true,
+            keeps_fee: false,
             expires_at: payment.expires_at,
         })
     }

@@ -81,6 +81,7 @@ impl Bench {
             active: true,
             credentials_version: Some("v1".to_owned()),
             max_installments: None,
+            marketplace: false,
             closing: false,
             checked_at: Some(now),
             created_at: now,

@@ -2,11 +2,11 @@ use domain::{Currency, Money};
 use http::{HeaderMap, HeaderName};
 use payments::mercado_pago::{Credentials, MercadoPagoGateway, manifest, sign};
 use payments::{
-    BuyerStep, CredentialCheck, GatewayError, GatewayName, Mode, Notification, PaymentGateway, PaymentHint,
-    PaymentStatus, RefundStatus, Subject, WebhookRefused,
+    BuyerStep, CreatePayment, CredentialCheck, GatewayError, GatewayName, Mode, Notification, PaymentGateway,
+    PaymentHint, PaymentStatus, RefundStatus, Subject, WebhookRefused,
 };
 
-use crate::stub::{Stub, about, after, fixture, notification, payment, quick, refund};
+use crate::stub::{Seen, Stub, about, after, fixture, notification, payment, quick, refund};
 
 const SECRET: &str = "mp_test_secret_01";
 const NOW: i64 = 1_795_000_000;
@@ -42,6 +42,53 @@ async fn a_preference_is_made_with_our_reference_and_an_expiry() {
     assert_eq!(request.header("x-idempotency-key").len(), 36);
     let body = std::str::from_utf8(&request.body).expect("text");
     insta::assert_snapshot!(body, @r#"{"items":[{"id":"tickets","title":"2 × Los Faroles","description":"Los Faroles","quantity":1,"currency_id":"CLP","unit_price":50000}],"payer":{"name":"Ana Pérez","email":"ana@example.com"},"back_urls":{"success":"https://boletos.example/#/purchases/1","pending":"https://boletos.example/#/purchases/1","failure":"https://boletos.example/#/purchases/1"},"auto_return":"approved","notification_url":"https://boletos.example/api/v1/webhooks/gateway?source_news=webhooks","external_reference":"ref-1","expires":true,"expiration_date_to":"2026-11-20T13:15:00.500+00:00","payment_methods":{"excluded_payment_types":[{"id":"ticket"},{"id":"atm"}]},"statement_descriptor":"Los Faroles"}"#);
+}
+
+/// A payment of 50,000 CLP, of which the operator gets 1,250.
+fn with_fee() -> CreatePayment {
+    CreatePayment {
+        marketplace_fee: Some(Money::new(1_250, Currency::CLP)),
+        ..payment(50_000, Currency::CLP)
+    }
+}
+
+#[tokio::test]
+async fn the_operators_fee_is_kept_if_mercado_pago_says_so() {
+    let (stub, gateway) = with([(201, fixture!("mercado_pago/preference_with_fee.json"))]).await;
+    assert!(gateway.checkout(&with_fee()).await.expect("made").keeps_fee);
+    assert_eq!(stub.seen()[0].json()["marketplace_fee"], 1_250);
+    for silent in [
+        r#"{"id":"1","init_point":"https://pay.example/1"}"#,
+        r#"{"id":"1","init_point":"https://pay.example/1","marketplace_fee":null}"#,
+        r#"{"id":"1","init_point":"https://pay.example/1","marketplace_fee":0}"#,
+    ] {
+        let (_stub, gateway) = with([(201, silent)]).await;
+        assert!(!gateway.checkout(&with_fee()).await.expect("made").keeps_fee, "{silent}");
+    }
+    // Nobody asked for one.
+    let (stub, gateway) = with([(201, fixture!("mercado_pago/preference_with_fee.json"))]).await;
+    assert!(!gateway.checkout(&payment(50_000, Currency::CLP)).await.expect("made").keeps_fee);
+    assert_eq!(stub.seen()[0].json().get("marketplace_fee"), None);
+}
+
+#[tokio::test]
+async fn a_buyer_pays_also_where_the_operators_fee_is_refused() {
+    for (status, refusal) in [(400, fixture!("mercado_pago/fee_refused.json")), (403, "{}"), (401, "{}")] {
+        let made = fixture!("mercado_pago/preference.json");
+        let (stub, gateway) = with([(status, refusal), (201, made)]).await;
+        assert!(!gateway.checkout(&with_fee()).await.expect("made").keeps_fee, "{status}");
+        let [with, without] = &stub.seen()[..] else { panic!("two requests") };
+        assert_eq!(
+            (&with.json()["marketplace_fee"], without.json().get("marketplace_fee")),
+            (&1_250.into(), None)
+        );
+        let key = |seen: &Seen| seen.header("x-idempotency-key").to_owned();
+        assert_ne!(key(with), key(without), "it is another request");
+    }
+    // What is wrong with the payment itself is wrong without the fee, too.
+    let refusal = fixture!("mercado_pago/fee_refused.json");
+    let (_stub, gateway) = with([(400, refusal), (400, refusal)]).await;
+    assert!(matches!(gateway.checkout(&with_fee()).await, Err(GatewayError::Refused { .. })));
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ pub(crate) fn payment(amount: i64, currency: Currency) -> CreatePayment {
         expires_at: "2026-11-20T13:15:00.5Z".parse().expect("a time"),
         cash_until: None,
         max_installments: None,
+        marketplace_fee: None,
         return_url: "https://boletos.example/#/purchases/1".to_owned(),
         notification_url: "https://boletos.example/api/v1/webhooks/gateway".to_owned(),
         idempotency_key: "ord_1-0".to_owned(),

@@ -7,7 +7,7 @@ use domain::event::Event;
 use domain::{EventId, Timestamp};
 
 use super::area::DISCOUNT_BLOCKS;
-use super::{DiscountsLease, StoredEvent};
+use super::{Along, DiscountsLease, StoredEvent};
 use crate::allotment::{Pool, Refusal};
 use crate::event::area::CapacityLease;
 use crate::keys::SHARDS;
@@ -29,7 +29,7 @@ impl Store {
         before: &StoredEvent,
         after: &Event,
     ) -> Result<()> {
-        self.write_event(before, after, DiscountsLease::Ours(change)).await
+        self.write_event(before, after, DiscountsLease::Ours(change), &Along::default()).await
     }
 
     /// Writes an event on which a request died with the lease, and sets its pool to the event's number
@@ -39,6 +39,7 @@ impl Store {
         &self,
         before: &StoredEvent,
         after: &Event,
+        along: &Along,
         refused: Failure,
     ) -> Result<()> {
         let item = self.get_item(&keys::event(after.id), true).await?.unwrap_or_default();
@@ -60,7 +61,7 @@ impl Store {
                 Refusal::Failure(failure) => failure,
                 _ => Failure::Unavailable("the discounts are contended".to_owned()),
             })?;
-            self.finish_discounts(&change, before, after).await
+            self.write_event(before, after, DiscountsLease::Ours(&change), along).await
         };
         let written = written.await;
         if written.is_err() {

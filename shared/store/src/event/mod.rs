@@ -7,13 +7,15 @@ mod discounts;
 pub(crate) mod limited;
 pub(crate) mod places;
 mod pricing;
+mod publishing;
 mod record;
 mod seats;
 mod series;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use domain::audit::AuditNote;
 use domain::event::{Event, EventStatus, EventSummary};
 use domain::{EventId, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::{Item, was_done};
 use crate::items::{Part, from_item, number, query_all, string, to_item};
 use crate::keys::Key;
+use crate::tenant::audit::audited;
 use crate::{Failure, Listing, Result, Store, Versioned, keys};
 
 pub use area::CapacityLease;
@@ -38,8 +41,8 @@ impl Versioned for EventRecord {
 
 /// The value of items that point to an event: entries of the tenant's list, claims on slugs and codes.
 #[derive(Serialize, Deserialize)]
-struct Pointer {
-    event_id: EventId,
+pub(crate) struct Pointer {
+    pub(crate) event_id: EventId,
 }
 
 /// A claim on a slug, which may be a series' as well.
@@ -74,6 +77,15 @@ impl DiscountsLease<'_> {
             }
         }
     }
+}
+
+/// What a write of an event carries besides the event and its lists.
+#[derive(Debug, Clone, Default)]
+struct Along {
+    /// Further parts of the transaction.
+    parts: Vec<TransactWriteItem>,
+    /// Further attributes of the event's item.
+    attributes: Item,
 }
 
 impl Store {
@@ -168,8 +180,21 @@ impl Store {
     ///
     /// If a request died while it changed the discounts, this also repairs them.
     pub async fn update_event(&self, before: &StoredEvent, after: &Event) -> Result<()> {
-        match self.write_event(before, after, DiscountsLease::Nobodys).await {
-            Err(refused @ Failure::Refused(_)) => self.repair_and_update_event(before, after, refused).await,
+        self.update_event_along(before, after, &Along::default()).await
+    }
+
+    /// Does what [`Store::update_event`] does for an event that the operator keeps out of lists, or lets
+    /// into them again. `note` says who does it.
+    pub async fn shadowban_event(&self, before: &StoredEvent, after: &Event, note: &AuditNote) -> Result<()> {
+        let along = Along { attributes: audited(note)?, ..Along::default() };
+        self.update_event_along(before, after, &along).await
+    }
+
+    async fn update_event_along(&self, before: &StoredEvent, after: &Event, along: &Along) -> Result<()> {
+        match self.write_event(before, after, DiscountsLease::Nobodys, along).await {
+            Err(refused @ Failure::Refused(_)) => {
+                self.repair_and_update_event(before, after, along, refused).await
+            }
             result => result,
         }
     }
@@ -179,6 +204,7 @@ impl Store {
         before: &StoredEvent,
         after: &Event,
         right: DiscountsLease<'_>,
+        along: &Along,
     ) -> Result<()> {
         let (old, key) = (&before.event, keys::event(after.id));
         let discount_blocks = match right {
@@ -187,8 +213,11 @@ impl Store {
         };
         let record = EventRecord { event: after.clone(), discount_blocks };
         let (condition, values) = right.condition(after.version.saturating_sub(1));
-        let put = self.putting(to_item(&key, &record)?).condition_expression(condition);
+        let mut item = to_item(&key, &record)?;
+        item.extend(along.attributes.clone());
+        let put = self.putting(item).condition_expression(condition);
         let mut writes = vec![put.set_expression_attribute_values(Some(values)).part()?];
+        writes.extend(along.parts.iter().cloned());
         let was_moved = keys::key_time(old.starts_at) != keys::key_time(after.starts_at);
         let pointer = Pointer { event_id: after.id };
         if was_moved {

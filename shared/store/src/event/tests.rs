@@ -34,6 +34,7 @@ pub(crate) fn event(clock: &Clock, slug: &str) -> Event {
         language: Language::Es,
         status: EventStatus::Draft,
         unlisted: false,
+        shadowban: false,
         hold_minutes: 10,
         max_tickets_per_order: 10,
         transfer_limit: 3,

@@ -79,6 +79,14 @@ pub(crate) fn tenant_event(tenant: TenantId, starts_at: Timestamp, event: EventI
     )
 }
 
+/// The sort key before all of [`tenant_event`] that start at `from` or later.
+pub(crate) fn tenant_events_from(from: Timestamp) -> String {
+    format!("{TENANT_EVENT_PREFIX}{}", key_time(from))
+}
+
+/// The sort key after all of [`tenant_event`].
+pub(crate) const TENANT_EVENTS_END: &str = "EV#~";
+
 /// Prefix of the sort keys of [`tenant_event`].
 pub(crate) const TENANT_EVENT_PREFIX: &str = "EV#";
 

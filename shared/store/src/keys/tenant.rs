@@ -28,6 +28,32 @@ pub(crate) fn tenant(tenant: TenantId) -> Key {
     Key::new(tenant_partition(tenant), META)
 }
 
+/// The index partition with all tenants.
+pub(crate) const TENANTS: &str = "TENANTS";
+
+/// The sort key of a tenant in [`TENANTS`]: by when it was created.
+pub(crate) fn tenant_place(created_at: Timestamp, tenant: TenantId) -> String {
+    format!("{}#{}", key_time(created_at), tenant.suffix())
+}
+
+/// The partition of the suspended tenants, which lists of shows leave out.
+pub(crate) const SUSPENDED: &str = "OP#SUSPENDED";
+
+/// The entry of a tenant in [`SUSPENDED`].
+pub(crate) fn suspended_tenant(tenant: TenantId) -> Key {
+    Key::new(SUSPENDED, tenant.suffix())
+}
+
+/// The settings of the installation's operator.
+pub(crate) fn operator_settings() -> Key {
+    Key::new("OP", "SETTINGS")
+}
+
+/// Counts how often a tenant with a quota of published events published one.
+pub(crate) fn publications(tenant: TenantId) -> Key {
+    Key::new(tenant_partition(tenant), "PUBN")
+}
+
 /// The claim of a tenant on the readable part of its page's address.
 pub(crate) fn tenant_slug(slug: &str) -> Key {
     Key::new(format!("TS#{slug}"), "C")

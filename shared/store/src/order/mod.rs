@@ -13,6 +13,7 @@ mod record;
 mod refund_task;
 mod reminders;
 mod settling;
+mod statement;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use domain::order::{Change, Order, Revocation};
@@ -30,6 +31,7 @@ use record::Record;
 pub use beside::BesideOrder;
 pub use holding::{Held, HoldError, HoldRequest};
 pub use settling::SETTLING;
+pub use statement::{StatementPlace, StatementStep};
 
 fn read(item: Item) -> Result<Order> {
     let text = |name: &str| match item.get(name) {

@@ -73,6 +73,8 @@ pub(super) struct Record {
     promotion_code: Option<String>,
     #[serde(rename = "ik")]
     idempotency: Option<String>,
+    #[serde(rename = "co", default, skip_serializing_if = "is_zero")]
+    commission: i64,
     /// Versions and second, as [`Accepted`] writes them.
     #[serde(rename = "ac")]
     accepted: Option<String>,
@@ -222,6 +224,8 @@ struct PaymentRecord {
     dispute: Option<Dispute>,
     #[serde(rename = "c", with = "millisecond::required")]
     created_at: Timestamp,
+    #[serde(rename = "mf", default, skip_serializing_if = "is_zero")]
+    marketplace_fee: i64,
     #[serde(rename = "k")]
     idempotency: Option<String>,
     #[serde(rename = "cl", default, skip_serializing_if = "std::ops::Not::not")]
@@ -361,6 +365,7 @@ impl Record {
             promotion_id: order.promotion_id,
             promotion_code: order.promotion_code.clone(),
             idempotency: order.idempotency.clone(),
+            commission: order.commission,
             accepted: order.accepted.as_ref().map(Accepted::to_string),
             withdrawn_at: order.withdrawn_at,
             mailed_at: order.mailed_at,
@@ -398,6 +403,7 @@ impl Record {
             promotion_id: self.promotion_id,
             promotion_code: self.promotion_code,
             idempotency: self.idempotency,
+            commission: self.commission,
             accepted: self.accepted.map(|text| text.parse().map_err(Failure::unreadable)).transpose()?,
             withdrawn_at: self.withdrawn_at,
             mailed_at: self.mailed_at,

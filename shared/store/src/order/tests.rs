@@ -58,6 +58,8 @@ fn order(now: Timestamp) -> Order {
         let versions = PolicyVersions { terms: 12, privacy: 3, refunds: 101 };
         let at = Timestamp::from_second(now.as_second()).expect("in range");
         order.accepted = Some(Accepted { versions, at });
+        order.commission = 424_800;
+        order.payments[0].marketplace_fee = 424_800;
     })
 }
 

@@ -128,6 +128,7 @@ mod tests {
             active: true,
             credentials_version: None,
             max_installments: None,
+            marketplace: false,
             closing: false,
             checked_at: None,
             created_at: at(second),

@@ -11,6 +11,7 @@ mod device;
 mod gateway_account;
 mod invitation;
 mod mail_template;
+mod operator;
 mod policy;
 mod site;
 mod slug;
@@ -25,8 +26,8 @@ use domain::user::{User, user_not_found};
 use domain::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::was_done;
-use crate::items::{Part, from_item, number};
+use crate::failure::{Item, was_done};
+use crate::items::{Part, from_item, number, string};
 use crate::keys::Key;
 use crate::{Failure, Listing, Result, Store, keys};
 
@@ -42,6 +43,14 @@ pub(crate) struct StaffPointer {
     pub(crate) user_id: UserId,
 }
 
+/// The place of a tenant in the list of all, which every write of its item has to have.
+fn listed(tenant: &Tenant) -> Item {
+    Item::from([
+        (keys::GSI1PK.to_owned(), string(keys::TENANTS)),
+        (keys::GSI1SK.to_owned(), string(keys::tenant_place(tenant.created_at, tenant.id))),
+    ])
+}
+
 /// How often the tenant lost an admin.
 #[derive(Clone, Copy, Deserialize)]
 struct AdminsLost {
@@ -53,7 +62,7 @@ impl Store {
     /// tenant has its slug.
     pub async fn create_tenant(&self, tenant: &Tenant) -> Result<Tenant> {
         let key = keys::tenant(tenant.id);
-        let mut writes = vec![self.put_new_part(&key, tenant)?];
+        let mut writes = vec![self.put_new_part_with(&key, tenant, listed(tenant))?];
         writes.extend(self.slug_part(tenant)?);
         match self.transact(writes).await {
             Ok(()) => Ok(tenant.clone()),
@@ -82,7 +91,7 @@ impl Store {
             user.set_role(tenant.id, Some(Role::Admin))?;
             user.touch(now);
             let mut writes = vec![
-                self.put_new_part(&keys::tenant(tenant.id), tenant)?,
+                self.put_new_part_with(&keys::tenant(tenant.id), tenant, listed(tenant))?,
                 self.replace_part(&keys::user(user.id), &user)?,
                 self.put_part(&keys::staff(tenant.id, user.id), &StaffPointer { user_id: user.id })?,
             ];
@@ -109,7 +118,7 @@ impl Store {
 
     /// Stores a changed tenant, its version counted up. Refused if it was changed meanwhile.
     pub async fn replace_tenant(&self, tenant: &Tenant) -> Result<()> {
-        self.replace(&keys::tenant(tenant.id), tenant).await
+        self.replace_with(&keys::tenant(tenant.id), tenant, listed(tenant)).await
     }
 
     /// A page of the users who have a role in the tenant.

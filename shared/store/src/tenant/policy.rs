@@ -5,6 +5,7 @@ use domain::audit::AuditNote;
 use domain::policy::{Policy, PolicyKind};
 use domain::tenant::Tenant;
 
+use super::listed;
 use crate::failure::accept_if_written;
 use crate::tenant::audit::audited;
 use crate::{Result, Store, keys};
@@ -26,7 +27,7 @@ impl Store {
         let key = keys::policy(policy.tenant_id, policy.kind, policy.version);
         let writes = vec![
             self.put_new_part_with(&key, policy, audited(note)?)?,
-            self.replace_part(&keys::tenant(after.id), after)?,
+            self.replace_part_with(&keys::tenant(after.id), after, listed(after))?,
         ];
         let is_written = async {
             let stored: Option<Policy> = self.get_consistent(&key).await?;

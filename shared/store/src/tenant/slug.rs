@@ -6,6 +6,7 @@ use domain::tenant::Tenant;
 use domain::{Error, TenantId};
 use serde::{Deserialize, Serialize};
 
+use super::listed;
 use crate::failure::accept_if_written;
 use crate::items::{Part, string, to_item};
 use crate::{Failure, Result, Store, keys};
@@ -29,7 +30,7 @@ impl Store {
     /// `slug_taken`; `changed_meanwhile` if it was changed meanwhile.
     pub async fn update_tenant(&self, tenant: &Tenant) -> domain::Result<()> {
         let key = keys::tenant(tenant.id);
-        let mut writes = vec![self.replace_part(&key, tenant)?];
+        let mut writes = vec![self.replace_part_with(&key, tenant, listed(tenant))?];
         writes.extend(self.slug_part(tenant)?);
         let is_written = async {
             let stored: Option<Tenant> = self.get_consistent(&key).await?;

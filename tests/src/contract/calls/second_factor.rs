@@ -1,5 +1,5 @@
-//! Calls about second factors. The buyer and the friend have some only while such a call needs them:
-//! all other calls sign in by the password alone.
+//! Calls about second factors. The buyer and the friend have some only while such a call needs them, and the
+//! operator only to sign in: all other calls sign in by the password alone.
 
 use auth::testing::Authenticator;
 use domain::UserId;
@@ -12,10 +12,10 @@ use super::{Call, DataOwner};
 use crate::second_factor::{add_app, code_of};
 use crate::table::table_of;
 
-/// Takes the second factors of buyer and friend away.
+/// Takes the second factors of buyer, friend and operator away.
 pub(super) async fn forget(world: &SampleBoxOffice) {
     let (store, now) = (table_of(&world.app, "auth"), world.app.clock.now());
-    for person in [&world.buyer, &world.friend] {
+    for person in [&world.buyer, &world.friend, &world.operator] {
         let user: UserId = person.id.parse().expect("an id");
         let forget = |factors: &mut SecondFactors| {
             (factors.app, factors.passkeys, factors.recovery) = (None, Vec::new(), Vec::new());

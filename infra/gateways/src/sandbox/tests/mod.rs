@@ -43,6 +43,7 @@ impl Bench<SandboxGateway> {
             amount: Money::new(1_250_000, COP),
             cash_until: Some(self.clock.now() + jiff::SignedDuration::from_hours(20)),
             max_installments: None,
+            marketplace_fee: None,
             return_url: format!("{}/orders/1?lang=es", self.shop.url),
             ..self.order(key)
         }

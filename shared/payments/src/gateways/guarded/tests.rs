@@ -63,7 +63,7 @@ impl PaymentGateway for Fake {
     fn checkout<'a>(&'a self, payment: &'a CreatePayment) -> Reply<'a, Checkout> {
         let step = BuyerStep::Open { url: "https://pay.example/1".to_owned() };
         let expires_at = payment.expires_at;
-        self.answer(Checkout { payment_id: None, step, is_repeatable: true, expires_at })
+        self.answer(Checkout { payment_id: None, step, is_repeatable: true, keeps_fee: false, expires_at })
     }
 
     fn verify_webhook(&self, _: &WebhookRequest<'_>) -> Result<Notification, WebhookRefused> {
@@ -170,6 +170,7 @@ fn payment() -> CreatePayment {
         expires_at: Timestamp::MAX,
         cash_until: None,
         max_installments: None,
+        marketplace_fee: None,
         return_url: "https://boletos.example/".to_owned(),
         notification_url: "https://boletos.example/".to_owned(),
         idempotency_key: "k".to_owned(),
