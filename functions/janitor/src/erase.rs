@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn every_erasure_has_its_turn_however_many_wait() {
-        for known in [1, 499, 500, 501, 1_234, 20_000] {
+        for known in [1_usize, 499, 500, 501, 1_234, 20_000] {
             let mut seen = BTreeSet::new();
             let runs = known.div_ceil(ERASURES) + 1;
             for run in 0..i64::try_from(runs).expect("few") {

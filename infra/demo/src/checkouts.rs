@@ -181,6 +181,7 @@ impl<'a> CheckoutDesk<'a> {
             notification_url,
             idempotency_key: format!("{}-{attempt}", order.id),
             language: order.language,
+            marketplace_fee: None,
         };
         let page = gateway.checkout(&payment).await?;
         let url = match page.step {
@@ -195,6 +196,7 @@ impl<'a> CheckoutDesk<'a> {
             checkout_url: url.filter(|_| !page.is_repeatable),
             idempotency: None,
             cash_until,
+            marketplace_fee: 0,
         };
         let change = order.payment_started(started, now);
         self.store.save_order(&order, &change, now).await?;

@@ -13,7 +13,7 @@ use domain::pricing::{
 use domain::product::PricedProduct;
 use domain::purchaser::Purchaser;
 use domain::user::{Email, User};
-use domain::{BasisPoints, Error, Person, QuoteId, Result, TenantId, Timestamp};
+use domain::{BasisPoints, Error, Person, QuoteId, Result, Timestamp};
 use futures::future::try_join_all;
 use jiff::SignedDuration;
 use store::{Fingerprints, HoldRequest, Store, StoredEvent};

@@ -1,7 +1,7 @@
 mod house;
 mod selling;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use argon2::{Argon2, PasswordVerifier};
 use boot::Clock;
