@@ -111,7 +111,7 @@ impl Quotes {
             buyer: buyer.map(Claims::address),
         };
         let mut quote = quote(&input, now)?;
-        catalog.suggest(&event, &mut quote, now).await?;
+        catalog.suggest_seats(&event, &mut quote, now).await?;
         Ok(quote)
     }
 }

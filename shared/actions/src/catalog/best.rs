@@ -88,7 +88,12 @@ impl Catalog {
     /// Names in a quote the seats that its buyer is likely to have, for the lines whose seats are chosen
     /// when they are held: the best that were free some moments ago. None where there are none; whether
     /// some are left, the hold decides.
-    pub(crate) async fn suggest(&self, event: &StoredEvent, quote: &mut Quote, now: Timestamp) -> Result<()> {
+    pub(crate) async fn suggest_seats(
+        &self,
+        event: &StoredEvent,
+        quote: &mut Quote,
+        now: Timestamp,
+    ) -> Result<()> {
         let spread = quote.spread();
         for line in &mut quote.lines {
             let Some(wanted) = line.wanted else { continue };

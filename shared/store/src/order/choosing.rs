@@ -2,7 +2,7 @@
 //!
 //! Chosen is from what this process lately saw of the area. Before the choice is claimed, its rows are read
 //! again; what is wrong then corrects what was seen, and another choice is made. That an area has no
-//! such seats is only said after one consistent look at all of it.
+//! such seats, or none beside each other, is only said after one consistent look at all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -67,13 +67,20 @@ impl Store {
         };
         match self.recent_rows.get(area.id, now) {
             Some(rows) => chooser.rows = rows,
-            None => chooser.look().await?,
+            None => chooser.look_at_area().await?,
         }
-        let (seats, blocks) = chooser.claim_best(&line.seats).await?;
+        let Claimed { seats, blocks } = chooser.claim_best(&line.seats).await?;
         let beside = chooser.beside.into_iter().filter(|(_, seats)| !seats.is_empty());
         let beside = beside.map(|(block, seats)| (block, seats.into_iter().collect())).collect();
         Ok(ChosenLine { seats, blocks, beside })
     }
+}
+
+/// Seats that were claimed, in order, and their row blocks.
+#[derive(Debug)]
+struct Claimed {
+    seats: Vec<SeatLabel>,
+    blocks: Vec<(u16, Vec<u16>)>,
 }
 
 /// When the rows from which is chosen were read.
@@ -90,10 +97,10 @@ enum Look {
 /// What a request finds to claim, the seats in order.
 #[derive(Debug)]
 enum Found {
-    /// Neighbours, or what the quote suggested.
-    Good(Vec<SeatLabel>),
+    /// Neighbours.
+    Together(Vec<SeatLabel>),
     /// Seats in two rows or apart.
-    Less(Vec<SeatLabel>),
+    InParts(Vec<SeatLabel>),
     /// There are no such seats.
     Nothing {
         /// The most that are together.
@@ -120,56 +127,56 @@ struct Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    /// Claims the best seats, or those that the quote suggested if they still may be had.
-    async fn claim_best(
-        &mut self,
-        suggested: &[SeatLabel],
-    ) -> Result<(Vec<SeatLabel>, Vec<(u16, Vec<u16>)>)> {
+    /// Claims the seats that the quote suggested if they still may be had, else the best.
+    async fn claim_best(&mut self, suggested: &[SeatLabel]) -> Result<Claimed> {
+        // Their rows are read whatever was seen before: they also show what an earlier request of the same
+        // quote left there.
+        if self.may_have_still(suggested).await?
+            && let Some(claimed) = self.claim_choice(suggested).await?
+        {
+            return Ok(claimed);
+        }
         let mut failed = 0;
-        for attempt in 0..TRIES {
+        for _ in 1..TRIES {
             if failed == TRUSTED {
-                self.look().await?;
+                self.look_at_area().await?;
                 failed = 0;
             }
-            let suggested = if attempt == 0 { suggested } else { &[] };
-            let mut choice = self.choice(suggested);
-            // Less than the buyer wants is not decided by what was seen before.
-            if !matches!(choice, Found::Good(_)) && self.seen != Look::Just {
-                self.look().await?;
-                choice = self.choice(suggested);
-            }
-            let seats = match choice {
-                Found::Good(seats) | Found::Less(seats) => seats,
-                Found::Nothing { largest } => return Err(self.refusal(largest)),
-            };
-            // What this request read itself is a moment old: the claim's condition is enough.
-            if self.seen == Look::Earlier && !self.are_still_free(&seats).await? {
-                failed += 1;
-                continue;
-            }
-            let blocks = seats_by_row(self.area, &seats)?;
-            if self.claim(&blocks).await? {
-                return Ok((seats, blocks));
+            let seats = self.next_choice().await?;
+            if self.may_have_still(&seats).await?
+                && let Some(claimed) = self.claim_choice(&seats).await?
+            {
+                return Ok(claimed);
             }
             failed += 1;
         }
         Err(HoldRefusal::SeatsContended.into())
     }
 
-    /// The seats to claim.
-    fn choice(&self, suggested: &[SeatLabel]) -> Found {
-        let states = self.states(self.seating.runs.iter());
-        if !suggested.is_empty() && may_have(&states, suggested, &self.wanted) {
-            return Found::Good(suggested.to_vec());
+    /// The seats to claim, in order.
+    async fn next_choice(&mut self) -> Result<Vec<SeatLabel>> {
+        let mut found = self.find_seats();
+        // Less than the buyer wants is not decided by what was seen before.
+        if !matches!(found, Found::Together(_)) && self.seen != Look::Just {
+            self.look_at_area().await?;
+            found = self.find_seats();
         }
+        match found {
+            Found::Together(seats) | Found::InParts(seats) => Ok(seats),
+            Found::Nothing { largest } => Err(self.no_seats(largest)),
+        }
+    }
+
+    fn find_seats(&self) -> Found {
+        let states = self.states(self.seating.runs.iter());
         let labels = |places: Vec<&Place>| {
             let mut seats: Vec<SeatLabel> = places.into_iter().map(|place| place.label.clone()).collect();
             seats.sort();
             seats
         };
         match choose(&states, self.seating.focal, &self.wanted, self.spread) {
-            Choice::Together(places) => Found::Good(labels(places)),
-            Choice::AdjacentRows(places) | Choice::Apart(places) => Found::Less(labels(places)),
+            Choice::Together(places) => Found::Together(labels(places)),
+            Choice::AdjacentRows(places) | Choice::Apart(places) => Found::InParts(labels(places)),
             Choice::None { largest } => Found::Nothing { largest },
         }
     }
@@ -184,31 +191,38 @@ impl Chooser<'_> {
         self.rows[row].seat(place.label.number())
     }
 
-    /// Reads the rows again that the choice depends on, and whether it still is one.
-    async fn are_still_free(&mut self, seats: &[SeatLabel]) -> Result<bool> {
+    /// Whether the buyer may have just these seats. The rows on which that depends are read again, unless
+    /// this request has read the whole area: then they are a moment old, and the claim's condition is
+    /// enough.
+    async fn may_have_still(&mut self, seats: &[SeatLabel]) -> Result<bool> {
+        if seats.is_empty() {
+            return Ok(false);
+        }
         let runs: Vec<&Run> = self.seating.runs_of(seats).collect();
-        let blocks: BTreeSet<u16> = runs.iter().flat_map(|run| &run.seats).map(|place| place.block).collect();
-        let (store, area, order) = (self.store, self.area, self.order);
-        let reads = blocks.into_iter().map(|block| async move {
-            let row = store.seen_row(RowKey::of(area, block), order).await?;
-            Ok::<_, Failure>((block, row))
-        });
-        let rows = try_join_all(reads).await?;
-        for (block, row) in rows {
-            self.note(block, row);
+        if self.seen == Look::Earlier {
+            let places = runs.iter().flat_map(|run| &run.seats);
+            let blocks: BTreeSet<u16> = places.map(|place| place.block).collect();
+            let (store, area, order) = (self.store, self.area, self.order);
+            let reads = blocks.into_iter().map(|block| async move {
+                let row = store.seen_row(RowKey::of(area, block), order).await?;
+                Ok::<_, Failure>((block, row))
+            });
+            for (block, row) in try_join_all(reads).await? {
+                self.note_row(block, row);
+            }
         }
         Ok(may_have(&self.states(runs.into_iter()), seats, &self.wanted))
     }
 
     /// Looks at all rows of the area at once.
-    async fn look(&mut self) -> Result<()> {
+    async fn look_at_area(&mut self) -> Result<()> {
         let blocks = u16::try_from(self.area.rows.len()).unwrap_or(u16::MAX);
         let mut rows = self.store.seen_rows((self.area.event_id, self.area.id), blocks, self.order).await?;
         // Blocks beyond those of the area are about to be created, or were given up.
         rows.retain(|row| row.state.index < blocks);
         (self.rows, self.is_beside_another) = (Rows::with_capacity(rows.len()), false);
         for row in rows {
-            self.meet(&row);
+            self.meet_others(&row);
             self.rows.push(Arc::new(row.state));
         }
         self.store.recent_rows.keep(self.area.id, self.rows.clone(), self.now);
@@ -217,34 +231,35 @@ impl Chooser<'_> {
     }
 
     /// Takes down what a row has become; one that is not there has no seats.
-    fn note(&mut self, block: u16, row: Option<SeenRow>) {
+    fn note_row(&mut self, block: u16, row: Option<SeenRow>) {
         let state = match row {
             None => RowState { index: block, first: 1, step: 1, seats: Vec::new() },
             Some(row) => {
-                self.meet(&row);
+                self.meet_others(&row);
                 row.state
             }
         };
-        self.keep(state);
+        self.keep_row(state);
         if self.seen == Look::Just {
             self.seen = Look::Own;
         }
     }
 
-    fn meet(&mut self, row: &SeenRow) {
+    fn meet_others(&mut self, row: &SeenRow) {
         self.is_beside_another |= !row.beside.is_empty();
         let seats = row.beside.iter().chain(&row.left_behind).copied();
         self.beside.entry(row.state.index).or_default().extend(seats);
     }
 
-    fn keep(&mut self, row: RowState) {
+    fn keep_row(&mut self, row: RowState) {
         let row = Arc::new(row);
         replace(&mut self.rows, &row);
         self.store.recent_rows.note(self.area.id, &row);
     }
 
-    /// Claims seats by their row blocks; false, and nothing claimed, if some are taken.
-    async fn claim(&mut self, blocks: &[(u16, Vec<u16>)]) -> Result<bool> {
+    /// Claims seats; `None`, and nothing claimed, if some are taken.
+    async fn claim_choice(&mut self, seats: &[SeatLabel]) -> Result<Option<Claimed>> {
+        let blocks = seats_by_row(self.area, seats)?;
         for (done, (block, seats)) in blocks.iter().enumerate() {
             let row = RowKey::of(self.area, *block);
             match self.store.claim_free_seats(row, seats, self.order).await? {
@@ -254,22 +269,22 @@ impl Chooser<'_> {
                         let row = RowKey::of(self.area, *block);
                         self.store.release_seats(row, seats, self.order.token()).await?;
                     }
-                    self.note(*block, row);
-                    return Ok(false);
+                    self.note_row(*block, row);
+                    return Ok(None);
                 }
             }
         }
-        for (block, seats) in blocks {
+        for (block, seats) in &blocks {
             let row = self.rows.binary_search_by_key(block, |row| row.index).ok();
             if let Some(held) = row.map(|row| self.rows[row].with_held(seats)) {
-                self.keep(held);
+                self.keep_row(held);
             }
         }
-        Ok(true)
+        Ok(Some(Claimed { seats: seats.to_vec(), blocks }))
     }
 
     /// Why there are no such seats, after a look at the whole area.
-    fn refusal(&self, largest: u8) -> HoldError {
+    fn no_seats(&self, largest: u8) -> HoldError {
         if self.is_beside_another {
             return HoldError::BesideAnother;
         }
