@@ -182,7 +182,7 @@ async fn one_answer_names_all_errors() {
         /lines/0/quantity: Must be a whole number, not a text.
         /lines/0/seats/1: Must look like `A-12`.
         /lines/0/area_id: This field is required.
-        /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`.
+        /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`, `together`, `accessible`, `companions`.
         /currency: Unknown value `pesos`; the API's description has the values that it can have.
         /event_id: This field is required.
         /total: Unknown field `total`, expected one of `event_id`, `lines`, `extras`, `currency`, `promotion_code`, `require_promotion`, `require_stage`.
@@ -654,7 +654,7 @@ async fn too_much_and_unknown() {
     an unknown field: 400 invalid_fields
         /nombre: Unknown field `nombre`; the API's description has the fields that there are.
     an unknown field within: 400 invalid_fields
-        /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`.
+        /lines/0/price: Unknown field `price`, expected one of `area_id`, `quantity`, `seats`, `together`, `accessible`, `companions`.
     one's own price: 400 invalid_fields
         /total: Unknown field `total`, expected one of `quote`, `attendees`, `accepts`, `email`, `name`, `phone`, `extra_attributes`, `language`.
     one's own role: 400 invalid_fields

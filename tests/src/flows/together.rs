@@ -150,9 +150,13 @@ async fn a_guest_with_a_code_and_a_drink_sits_together() {
         "min_quantity": 2, "total_uses": 5,
     });
     app.post("/api/v1/promotions").token(&organizer.token).json(promotion).ok().await;
-    let stage = json!({"stage_name": "Preventa", "adjustment_type": "fixed", "price_adjustment_value": -5_000,
-        "quantity_available": 4});
-    app.post(format!("/api/v1/events/{}/stages", show.id)).token(&organizer.token).json(stage).ok().await;
+    let stage = json!({"stage_name": "Preventa", "price_adjustment_type": "fixed",
+        "price_adjustment_value": -5_000, "quantity_available": 4});
+    app.post(format!("/api/v1/events/{}/sale-stages", show.id))
+        .token(&organizer.token)
+        .json(stage)
+        .ok()
+        .await;
     app.clock.advance(A_WHILE);
 
     let more = json!({"extras": [{"variant_id": variant, "quantity": 1}], "promotion_code": "PAREJAS"});
