@@ -42,7 +42,11 @@ impl Caller {
     pub(super) async fn hold_some(&mut self, [admission, seated]: &[Show; 2], rows: u8) -> Option<Value> {
         let quantity = self.rng.u8(1..=4);
         if self.rng.u8(0..3) == 0 {
-            let line = self.seats(seated, rows, quantity);
+            // Half of the buyers name their seats, half have them chosen.
+            let line = match self.rng.bool() {
+                true => self.seats(seated, rows, quantity),
+                false => json!({"area_id": seated.area, "quantity": quantity, "together": self.rng.bool()}),
+            };
             return self.hold(seated, &line).await;
         }
         self.hold(admission, &json!({"area_id": admission.area, "quantity": quantity})).await

@@ -447,7 +447,7 @@ fn public(world: &SampleBoxOffice, method: &str, path: &str) -> Option<Call> {
             call.at("slug", &world.seated.slug).at("area", &world.seated.area)
         }
         ("POST", "/public/quotes") => {
-            let seats = json!({"area_id": world.seated.area, "seats": ["A-1", "A-2"]});
+            let seats = json!({"area_id": world.seated.area, "quantity": 2, "together": true});
             let drinks = json!({"variant_id": world.drink, "quantity": 2});
             call.body(json!({
                 "event_id": world.seated.id, "lines": [seats], "extras": [drinks], "currency": "COP",
