@@ -13,6 +13,7 @@ mod discounts;
 mod functions;
 mod load;
 mod onsale;
+mod plan;
 mod report;
 mod server;
 mod show;

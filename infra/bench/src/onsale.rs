@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::Problem;
 use crate::client::{BoxOffice, Person, Refused};
 use crate::crowd::Crowd;
+use crate::plan::Plan;
 use crate::report::{Report, Table, as_f64, count, number, text};
 use crate::server::Server;
 use crate::show::Show;
@@ -24,6 +25,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A refused buyer reads the availability again if the last reading is as old as caches may keep
 /// it.
 const FRESH: Duration = Duration::from_secs(2);
+
+/// Target: answers that were not what the buyer wanted, for each order of the best available seats.
+const MOST_REFUSALS: f64 = 0.2;
+/// Target: write units of such an order.
+const MOST_WRITE_UNITS: f64 = 7.3;
 
 /// The size of a sale.
 #[derive(Clone, Copy)]
@@ -44,10 +50,11 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
         format!(
             "{} buyers on one thread of another process buy until everything is sold, each order for one to six \
              places (of numbered seats, neighbours that the buyer saw free), by another of {} accounts, paid at \
-             once at the sandbox gateway; 1,000 write units per second and partition key are enforced. Sold and \
-             oversold: counted in all orders, read back through the API. Refused writes (conditions that did not \
-             hold), throttled calls and write units: the meter of the local DynamoDB. Seconds from the first \
-             request to the last mailed ticket.",
+             once at the sandbox gateway; 1,000 write units per second and partition key are enforced. With the \
+             best available, groups of two to six say how many they are, until no two seats together are left; \
+             what nobody has then is stranded. Sold and oversold: counted in all orders, read back through the \
+             API. Refused writes (conditions that did not hold), throttled calls and write units: the meter of \
+             the local DynamoDB. Seconds from the first request to the last mailed ticket.",
             scale.buyers, scale.accounts
         ),
         &[
@@ -55,6 +62,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
             "places",
             "sold",
             "oversold",
+            "stranded",
             "orders",
             "seconds",
             "sold out after",
@@ -70,7 +78,7 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
         "Counted by the buyers, by code. After those with a status, the same request was sent again.",
         &["mode", "code", "answers"],
     );
-    for mode in [Mode::GeneralAdmission, Mode::Seated] {
+    for mode in [Mode::GeneralAdmission, Mode::Seated, Mode::Best] {
         for (code, answers) in sale(mode, scale, &mut table, &mut report).await? {
             refusals.row([text(mode.name()), text(code), count(answers)]);
         }
@@ -83,7 +91,10 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     GeneralAdmission,
+    /// Buyers choose their seats on a plan.
     Seated,
+    /// Buyers say how many they are, and have the best seats chosen.
+    Best,
 }
 
 impl Mode {
@@ -91,6 +102,7 @@ impl Mode {
         match self {
             Self::GeneralAdmission => "general admission",
             Self::Seated => "seated",
+            Self::Best => "seated, best available",
         }
     }
 }
@@ -110,6 +122,7 @@ async fn sale(
             Show::general_admission(&organizer, "Apertura de pie", scale.places).await?
         }
         Mode::Seated => Show::seated(&organizer, "Apertura sentada", scale.places).await?,
+        Mode::Best => Show::seated(&organizer, "Apertura en grupo", scale.places).await?,
     };
     let crowd = Crowd::new(&office, scale.accounts).await?;
     server.finish_work().await?;
@@ -139,6 +152,7 @@ async fn sale(
         count(places),
         count(sold.places),
         count(sold.oversold(places)),
+        count(places.saturating_sub(sold.places)),
         count(orders),
         number(whole.as_secs_f64(), 1),
         number(sold_out.as_secs_f64(), 1),
@@ -150,7 +164,20 @@ async fn sale(
     ]);
     let name = mode.name();
     report.must(format!("{name}: nothing is oversold"), sold.oversold(places) == 0);
-    report.must(format!("{name}: all {places} places are sold"), sold.places == places);
+    if mode == Mode::Best {
+        let stranded = places.saturating_sub(sold.places);
+        let per_order = as_f64(refused.values().sum()) / as_f64(orders.max(1));
+        report
+            .target(format!("{name}: at most 1 % of {places} seats are stranded"), stranded * 100 <= places);
+        report
+            .target(format!("{name}: at most {MOST_REFUSALS} refusals an order"), per_order <= MOST_REFUSALS);
+        report.target(
+            format!("{name}: at most {MOST_WRITE_UNITS} write units an order, refused ones included"),
+            used.write_units <= MOST_WRITE_UNITS * as_f64(orders),
+        );
+    } else {
+        report.must(format!("{name}: all {places} places are sold"), sold.places == places);
+    }
     report.must(
         format!("{name}: each of {} approved payments paid one order", tally.approved.get()),
         sold.orders == tally.approved.get() && sold.payments == tally.approved.get(),
@@ -185,6 +212,7 @@ impl RushBuyer<'_> {
         match mode {
             Mode::GeneralAdmission => self.buy_places(&mut rng).await,
             Mode::Seated => self.buy_seats(&mut rng).await,
+            Mode::Best => self.buy_together(&mut rng).await,
         }
     }
 
@@ -247,6 +275,24 @@ impl RushBuyer<'_> {
         Ok(())
     }
 
+    /// Buys for groups who sit together. Nobody comes alone, because who does fills the seats that were
+    /// stranded before.
+    async fn buy_together(&self, rng: &mut Rng) -> Result<(), Problem> {
+        let mut wanted = rng.usize(2..=6);
+        for turn in 0.. {
+            self.check_time()?;
+            match self.order(turn, self.show.places(wanted)).await? {
+                Ok(()) => wanted = rng.usize(2..=6),
+                Err(refused) => match largest_group(&refused.code, &refused.problem) {
+                    Some(largest) if largest < 2 => return Ok(()),
+                    Some(largest) => wanted = largest.min(wanted - 1),
+                    None => self.wait_or_fail(refused).await?,
+                },
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the availability of the seats, as this buyer sees it.
     async fn look(&self, turn: usize) -> Result<Plan, Problem> {
         Plan::read(&self.show.availability(self.person(turn)).await?)
@@ -285,71 +331,14 @@ impl RushBuyer<'_> {
     }
 }
 
-/// The seats of a show as one buyer last saw them.
-struct Plan {
-    seen: Instant,
-    rows: Vec<Row>,
-    /// Seats that are reserved and may come back.
-    reserved: usize,
-}
-
-struct Row {
-    label: String,
-    first: usize,
-    free: Vec<bool>,
-}
-
-impl Plan {
-    fn read(availability: &Value) -> Result<Self, Problem> {
-        let mut plan = Self { seen: Instant::now(), rows: Vec::new(), reserved: 0 };
-        for row in availability["rows"].as_array().ok_or("the house has no rows")? {
-            let states = row["seats"].as_array().map(Vec::as_slice).unwrap_or_default();
-            plan.reserved += states.iter().filter(|state| *state == "reserved").count();
-            plan.rows.push(Row {
-                label: row["label"].as_str().unwrap_or_default().to_owned(),
-                first: row["first"].as_u64().map(usize::try_from).transpose()?.unwrap_or_default(),
-                free: states.iter().map(|state| state == "available").collect(),
-            });
-        }
-        Ok(plan)
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows.iter().all(|row| !row.free.contains(&true))
-    }
-
-    fn is_sold_out(&self) -> bool {
-        self.reserved == 0 && self.is_full()
-    }
-
-    /// One to six neighbours from the start of a free stretch, so that no single seat is left
-    /// behind. `None` if nothing is free.
-    fn choose(&self, rng: &mut Rng) -> Option<Vec<String>> {
-        let wanted = rng.usize(1..=6);
-        let offset = rng.usize(..self.rows.len().max(1));
-        let row = (0..self.rows.len())
-            .map(|index| &self.rows[(index + offset) % self.rows.len()])
-            .find(|row| row.free.contains(&true))?;
-        let start = row.free.iter().position(|free| *free)?;
-        let run = row.free[start..].iter().take_while(|free| **free).count();
-        Some(
-            (start..start + wanted.min(run))
-                .map(|seat| format!("{}-{}", row.label, row.first + seat))
-                .collect(),
-        )
-    }
-
-    fn take(&mut self, seats: &[String]) {
-        for seat in seats {
-            let Some((label, number)) = seat.split_once('-') else { continue };
-            let Ok(number) = number.parse::<usize>() else { continue };
-            for row in self.rows.iter_mut().filter(|row| row.label == label && row.first <= number) {
-                if let Some(free) = row.free.get_mut(number - row.first) {
-                    *free = false;
-                }
-            }
-        }
-    }
+/// The largest group that a refusal leaves seats for; `None` if it is about something else.
+fn largest_group(code: &str, problem: &Value) -> Option<usize> {
+    let member = match code {
+        "no_adjacent_seats" => "largest",
+        "sold_out" => "left",
+        _ => return None,
+    };
+    problem[member].as_u64().and_then(|largest| usize::try_from(largest).ok())
 }
 
 /// The sales, counted from all orders.
@@ -403,20 +392,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buyers_choose_neighbours_from_the_start_of_a_free_stretch() {
-        let states = ["sold", "available", "available", "available", "reserved", "available"];
-        let mut plan =
-            Plan::read(&json!({"rows": [{"label": "7", "first": 11, "seats": states}]})).expect("rows");
-        let mut rng = Rng::with_seed(1);
-        for _ in 0..50 {
-            let seats = plan.choose(&mut rng).expect("something is free");
-            assert!("7-12 7-13 7-14".starts_with(&seats.join(" ")), "{seats:?}");
-        }
-        plan.take(&["7-12".to_owned(), "7-13".to_owned(), "7-14".to_owned()]);
-        assert_eq!(plan.choose(&mut rng), Some(vec!["7-16".to_owned()]));
-        plan.take(&["7-16".to_owned(), "8-16".to_owned(), "7-1".to_owned(), "nonsense".to_owned()]);
-        assert_eq!(plan.choose(&mut rng), None);
-        assert!(plan.is_full() && !plan.is_sold_out());
+    fn a_refused_group_asks_for_what_is_left() {
+        assert_eq!(largest_group("no_adjacent_seats", &json!({"largest": 3, "left": 9})), Some(3));
+        assert_eq!(largest_group("sold_out", &json!({"left": 0})), Some(0));
+        assert_eq!(largest_group("too_many_reservations", &json!({"left": 0})), None);
     }
 
     #[test]

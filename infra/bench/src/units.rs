@@ -57,13 +57,15 @@ pub(crate) async fn measure(quick: bool) -> Result<Report, Problem> {
     );
     let places = Show::general_admission(&organizer, "Medición de pie", 2_000).await?;
     let seats = Show::seated(&organizer, "Medición sentada", 2_000).await?;
+    let seats_to_choose = Show::seated(&organizer, "Medición en grupo", 2_000).await?;
     let places_of_guests = Show::general_admission(&organizer, "Medición sin cuenta", 2_000).await?;
     let bar = Show::general_admission(&organizer, "Medición con barra", 2_000).await?;
     let [stocked, endless] = bar.drinks(&organizer).await?;
     let two: Line = |show, _| show.places(2);
-    let shows: [(&str, &Show, Line, Vec<Value>); 5] = [
+    let shows: [(&str, &Show, Line, Vec<Value>); 6] = [
         ("general admission", &places, two, Vec::new()),
         ("seated", &seats, |show, index| show.seats(&pair(index)), Vec::new()),
+        ("seated, best available", &seats_to_choose, two, Vec::new()),
         (GUESTS, &places_of_guests, two, Vec::new()),
         ("with two drinks of a stock", &bar, two, vec![stocked]),
         ("with two drinks without a stock", &bar, two, vec![endless]),
