@@ -138,7 +138,11 @@ async fn verify(
     }
 }
 
-async fn delete(Shared(state): Shared<State>, admin: Admin, Path(path): Path<SitePath>) -> Answer<NoContent> {
+async fn delete(
+    Shared(state): Shared<State>,
+    Recent(admin): Recent<Admin>,
+    Path(path): Path<SitePath>,
+) -> Answer<NoContent> {
     let site = state.site(&admin, &path).await?;
     let note = note(&admin, &site, "delete", state.clock.now());
     state.store.delete_site(&site, &note).await.on_refused(Error::changed_meanwhile)?;

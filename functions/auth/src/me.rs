@@ -50,8 +50,7 @@ pub(crate) struct Profile {
     role: Role,
     /// The organiser in which the role holds. Absent for role `user`.
     tenant: Option<TenantId>,
-    /// True if the user is the operator of the box office in this session. Absent for all others.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// True if the user is the operator of the box office in this session.
     operator: bool,
     /// The organisers that the user works for. Sign in or refresh with `tenant` to act for
     /// another one.

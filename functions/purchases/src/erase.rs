@@ -5,6 +5,7 @@ use aide::axum::routing::post_with;
 use domain::erasure::WaitingOrder;
 use domain::erasure_confirmation::ErasureConfirmation;
 use domain::order::Order;
+use domain::text::Line;
 use domain::{Error, Result, Timestamp, UserId};
 use http::StatusCode;
 use schemars::JsonSchema;
@@ -49,8 +50,7 @@ pub(crate) fn routes() -> ApiRouter<State> {
 #[serde(deny_unknown_fields)]
 struct GuestFarewell {
     /// What the mail to the order's address brought. Without it, a mail is sent.
-    #[schemars(length(max = 64))]
-    confirmation: Option<String>,
+    confirmation: Option<Line<1, 64>>,
 }
 
 /// How far the erasure of a guest's data is.
@@ -78,7 +78,7 @@ async fn erase(
     let erasing = match farewell.confirmation {
         None => state.mail_confirmation(&order, &network, now).await?,
         Some(confirmation) => {
-            state.keys.check_confirmation(&confirmation, order.user, now)?;
+            state.keys.check_confirmation(confirmation.as_str(), order.user, now)?;
             let email = order.buyer.email.parse().map_err(Error::internal)?;
             state.erasures.begin_of_guest(order.user, email, now).await?;
             let waiting = state.waiting_orders(order.user, now).await?;

@@ -139,15 +139,13 @@ struct Filters {
     /// Only shows that these words may mean; typos are forgiven.
     q: Option<Line<0, MAX_QUERY_CHARS>>,
     /// Only shows of the organiser with this slug, one that it had before, or this id.
-    #[schemars(length(min = 1, max = 80))]
-    organizer: Option<String>,
+    organizer: Option<Line<1, 80>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct OfOrganizer {
     /// Only shows of the organiser with this slug, one that it had before, or this id.
-    #[schemars(length(min = 1, max = 80))]
-    organizer: Option<String>,
+    organizer: Option<Line<1, 80>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -158,8 +156,7 @@ struct Search {
     #[schemars(range(min = 1, max = 50))]
     limit: Option<u8>,
     /// Only shows of the organiser with this slug, one that it had before, or this id.
-    #[schemars(length(min = 1, max = 80))]
-    organizer: Option<String>,
+    organizer: Option<Line<1, 80>>,
 }
 
 async fn list(
@@ -171,7 +168,7 @@ async fn list(
 ) -> Answer<Cached<Page<ShowView>>> {
     filters.check()?;
     let now = state.clock.now();
-    let shown = state.shown(&site, filters.organizer.as_deref(), now).await?;
+    let shown = state.shown(&site, filters.organizer.as_ref().map(Line::as_str), now).await?;
     let list = state.catalog.shows(now).await?;
     let mut shows = list.filtered(filters.filter(shown.site), now);
     shows.retain(|show| shown.has(show));
@@ -191,7 +188,7 @@ async fn available(
     freshness: Freshness,
 ) -> Answer<Cached<Page<ShortShow>>> {
     let now = state.clock.now();
-    let shown = state.shown(&site, organizer.as_deref(), now).await?;
+    let shown = state.shown(&site, organizer.as_ref().map(Line::as_str), now).await?;
     let list = state.catalog.shows(now).await?;
     let (shows, last) = page(list.available(now).filter(|show| shown.has(show)).collect(), &paging)?;
     let shows = state.catalog.priced(shows, now).await;
@@ -210,7 +207,7 @@ async fn search(
         .check((1..=MAX_FOUND).contains(&limit), "#limit", format!("Must be between 1 and {MAX_FOUND}."))
         .finish()?;
     let now = state.clock.now();
-    let shown = state.shown(&site, search.organizer.as_deref(), now).await?;
+    let shown = state.shown(&site, search.organizer.as_ref().map(Line::as_str), now).await?;
     let list = state.catalog.shows(now).await?;
     let found = list.search(&search.q, now).into_iter();
     let found = found.filter(|show| shown.has(show)).take(limit.into());
