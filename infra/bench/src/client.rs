@@ -74,9 +74,18 @@ impl BoxOffice {
         self.repeated.take()
     }
 
-    /// Approves a payment at the gateway's page.
+    /// Approves a payment at the gateway's page; one for which there is a slip, at the counter.
     pub(crate) async fn approve(&self, payment: &str) -> Result<(), Problem> {
-        let url = format!("{}/control/payments/{payment}/approve", self.places.sandbox);
+        self.at_gateway(payment, "approve").await
+    }
+
+    /// Gets a slip at the gateway's page, with which a payment is paid in cash.
+    pub(crate) async fn take_slip(&self, payment: &str) -> Result<(), Problem> {
+        self.at_gateway(payment, "begin?method=cash").await
+    }
+
+    async fn at_gateway(&self, payment: &str, what: &str) -> Result<(), Problem> {
+        let url = format!("{}/control/payments/{payment}/{what}", self.places.sandbox);
         self.gateway.post(url).send().await?.error_for_status()?;
         Ok(())
     }
@@ -289,7 +298,15 @@ impl Person {
 
     /// Holds the places of a quote; returns the order's id.
     pub(crate) async fn hold(&self, quote: &Value) -> Result<String, Refused> {
+        self.hold_with(quote, &Value::Null).await
+    }
+
+    /// The same, with something that the organiser's own systems keep with the order.
+    pub(crate) async fn hold_with(&self, quote: &Value, attributes: &Value) -> Result<String, Refused> {
         let mut body = json!({ "quote": quote });
+        if !attributes.is_null() {
+            body["extra_attributes"] = attributes.clone();
+        }
         if self.is_guest() {
             body["email"] = self.email.as_str().into();
             body["name"] = "Ina Invitada".into();
@@ -301,7 +318,16 @@ impl Person {
 
     /// Starts a payment of an order; returns the gateway's id of it.
     pub(crate) async fn pay(&self, order: &str) -> Result<String, Refused> {
-        let order = self.post("/api/v1/purchases", &json!({ "reservation_id": order })).await?;
+        self.pay_with(order, &Value::Null).await
+    }
+
+    /// The same, with data for an invoice.
+    pub(crate) async fn pay_with(&self, order: &str, billing: &Value) -> Result<String, Refused> {
+        let mut body = json!({ "reservation_id": order });
+        if !billing.is_null() {
+            body["billing"] = billing.clone();
+        }
+        let order = self.post("/api/v1/purchases", &body).await?;
         Ok(text(&order["payments"][0]["payment_gateway_transaction_id"]))
     }
 

@@ -69,20 +69,21 @@ impl Show {
         json!({ "area_id": self.area, "seats": seats })
     }
 
-    /// Makes a drink with a stock, and one that does not run out. Returns an order's entry for two of
-    /// each.
-    pub(crate) async fn drinks(&self, organizer: &Person) -> Result<[Value; 2], Problem> {
+    /// Makes a drink with a stock, and three that do not run out. Returns an order's entry for two of
+    /// each, the one with the stock first.
+    pub(crate) async fn drinks(&self, organizer: &Person) -> Result<Vec<Value>, Problem> {
         let drink = json!({
             "name": "Cerveza", "kind": "drink",
-            "variants": [{"name": "500 ml", "price": 9_000, "stock": 2_000}, {"name": "330 ml", "price": 7_000}],
+            "variants": [
+                {"name": "500 ml", "price": 9_000, "stock": 2_000}, {"name": "330 ml", "price": 7_000},
+                {"name": "Roja", "price": 8_000}, {"name": "Sin alcohol", "price": 6_000},
+            ],
         });
         let made = organizer.post(&format!("/api/v1/products?event_id={}", self.id), &drink).await?;
-        let variants = made["variants"].as_array().cloned().unwrap_or_default();
-        let entry = |limited: bool| {
-            let found = variants.iter().find(|variant| variant["stock"].is_u64() == limited);
-            found.map(|variant| json!({"variant_id": variant["id"], "quantity": 2})).unwrap_or_default()
-        };
-        Ok([entry(true), entry(false)])
+        let mut variants = made["variants"].as_array().cloned().unwrap_or_default();
+        variants.sort_by_key(|variant| !variant["stock"].is_u64());
+        let entry = |variant: &Value| json!({"variant_id": variant["id"], "quantity": 2});
+        Ok(variants.iter().map(entry).collect())
     }
 
     /// The area's public availability.

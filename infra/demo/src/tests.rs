@@ -368,7 +368,7 @@ async fn only_a_local_box_office_is_seeded() {
 #[test]
 fn the_program_is_valid() {
     let now = Clock::system().now();
-    let (mut slugs, mut codes, mut sheets) = (BTreeSet::new(), BTreeSet::new(), shows::Sheets::new());
+    let (mut slugs, mut codes, mut sheets) = (BTreeSet::new(), BTreeSet::new(), Sheets::new());
     for act in acts() {
         let event = act.draft(TENANT, now).expect("a draft");
         let is_slug = |text: &str| {

@@ -88,7 +88,13 @@ impl TestApp {
 
     /// Starts a box office with these faults.
     pub async fn start_with(chaos: Chaos) -> Self {
-        Self::open(local::functions::registry(), Clock::movable(), chaos).await
+        Self::open(options(local::functions::registry(), Clock::movable(), chaos)).await
+    }
+
+    /// Starts a box office with the demo data, as `cargo run` does.
+    pub async fn start_with_demo() -> Self {
+        let plain = options(local::functions::registry(), Clock::movable(), Chaos::default());
+        Self::open(Options { seed: true, ..plain }).await
     }
 
     /// Starts a box office whose functions run as on Lambda: each is its own binary, in processes that
@@ -100,16 +106,13 @@ impl TestApp {
     /// build it.
     pub async fn start_with_binaries() -> Self {
         let registry = binaries().unwrap_or_else(|problem| panic!("{problem}"));
-        Self::open(registry, Clock::system(), Chaos::default()).await
+        Self::open(options(registry, Clock::system(), Chaos::default())).await
     }
 
-    async fn open(registry: Registry, clock: Clock, chaos: Chaos) -> Self {
+    async fn open(options: Options) -> Self {
         // Only plain HTTP on loopback is spoken, but the client must know a TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut options = Options::new(template(), registry);
-        options.clock = clock.clone();
-        options.chaos = chaos.clone();
-        options.retry_after = Some(RETRY);
+        let (clock, chaos) = (options.clock.clone(), options.chaos.clone());
         let cloud = Cloud::start(options).await.expect("the box office opens");
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -280,6 +283,11 @@ impl TestApp {
             cloud.stop().await;
         }
     }
+}
+
+/// A box office of this template in memory, which does not wait long before it tries again.
+fn options(registry: Registry, clock: Clock, chaos: Chaos) -> Options {
+    Options { clock, chaos, retry_after: Some(RETRY), ..Options::new(template(), registry) }
 }
 
 /// The payment of a purchase that was started last.

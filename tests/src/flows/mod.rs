@@ -14,6 +14,7 @@ mod event_states;
 mod events;
 pub(crate) mod gateways;
 pub(crate) mod guest_erasure;
+mod guest_tour;
 mod guests;
 mod interrupted_changes;
 mod lost_places;
