@@ -74,7 +74,6 @@ struct Verified {
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<TenantId>,
     /// True if the user is the operator of the box office in this session. Absent for all others.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     operator: bool,
     /// The session's id, as in the list of sessions.
     session_id: SessionId,

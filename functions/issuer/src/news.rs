@@ -96,6 +96,7 @@ async fn mails_to_all(
         let later = payment.later.as_ref();
         SlipMail {
             order: order.id,
+            order_link: state.guest_link(&order),
             amount: money(payment.amount),
             gateway: payment.gateway,
             kind: later.map_or(MethodKind::Other, |later| later.kind),

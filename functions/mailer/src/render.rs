@@ -237,6 +237,7 @@ fn link(mail: &Mail, token: Option<&str>, public_url: &str) -> Option<String> {
             _ => "sign-in".to_owned(),
         },
         Mail::Tickets(mail) => return mail.order_link.clone(),
+        Mail::PaymentPending(mail) | Mail::SlipWithoutPlaces(mail) => return mail.order_link.clone(),
         Mail::OrderLink(mail) => return Some(mail.order_link.clone()),
         Mail::ErasureAsked(mail) => return Some(mail.confirm_link.clone()),
         Mail::FactorsChanged(_) => "reset-password".to_owned(),

@@ -16,7 +16,7 @@ use crate::DemoError;
 const LOGO: &[u8] = include_bytes!("logo.png");
 
 /// How long storing the logo may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an organiser says of itself.
 pub(super) struct OwnPage {

@@ -90,6 +90,8 @@ pub struct DifferencesMail {
 pub struct SlipMail {
     /// The order.
     pub order: OrderId,
+    /// The address that opens a guest's order; `None` to everybody else.
+    pub order_link: Option<String>,
     /// The money to be paid.
     pub amount: Money,
     /// The gateway of the payment.

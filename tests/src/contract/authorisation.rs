@@ -277,207 +277,220 @@ async fn every_route_answers_permitted_callers_and_refuses_all_others() {
     }
     assert!(notes.problems.is_empty(), "{} problems:\n{}", notes.problems.len(), notes.problems.join("\n"));
     table.sort();
-    insta::assert_snapshot!(print(&callers, &table), @r"
-                                                                 nobody expired garbage user scanner coordinator organizer admin stale one factor stranger link other link old link
-    DELETE /api/v1/auth/me                                          401     401     401  yes     yes         yes       yes   yes   403        yes      yes  401        401      401
-    DELETE /api/v1/auth/me/factors/passkeys/{id}                    401     401     401  yes     404         404       404   404   403        404      404  401        401      401
-    DELETE /api/v1/auth/me/factors/totp                             401     401     401  yes     404         404       404   404   403        404      404  401        401      401
-    DELETE /api/v1/auth/sessions/{id}                               401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    DELETE /api/v1/door/devices/{id}                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/events/{id}                                      401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/events/{id}/areas/{area}                         401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/events/{id}/images/{image}                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/products/{id}                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/products/{id}/variants/{variant}                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes   403        403      404  401        401      401
-    DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    DELETE /api/v1/tenant/sites/{host}                              401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/auth/me/export                                      401     401     401  yes     yes         yes       yes   yes   403        yes      yes  401        401      401
-    GET /api/v1/auth/me/factors                                     401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/auth/sessions                                       401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/auth/verify                                         401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/discounts/health                                    yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/discounts/remaining/{show}                          yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/discounts/requests/{id}                             yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/door/devices                                        401     401     401  403     yes         yes       yes   yes   yes        403      yes  401        401      401
-    GET /api/v1/door/events/{id}/conflicts                          401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/door/events/{id}/manifest                           401     401     401  403     yes         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/door/events/{id}/stats                              401     401     401  403     yes         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events                                              401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
-    GET /api/v1/events/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/areas                                   401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/areas/{area}                            401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/areas/{area}/units                      401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/areas/{area}/units/{seat}               401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/fees                                    401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/plan                                    401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/plan/export                             401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/plan/versions                           401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/products                                            401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/products/{id}                                       401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
-    GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/public/events                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/events/{slug}/plan                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/events/{slug}/products                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/public/site                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/reservations/{id}/payment-methods                   401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes   yes        403      yes  401        401      401
-    GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404  401        401      401
-    GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/shows/search                                        yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /api/v1/supervision/audit                                   401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/supervision/dashboard                               401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/supervision/queue                                   401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/supervision/queue/{id}                              401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    GET /api/v1/supervision/stats                                   401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/supervision/templates                               401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/supervision/templates/{name}/{language}/versions    401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant                                              401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/gateways                                     401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/sites                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    GET /api/v1/transfers/history                                   401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    GET /api/v1/users/list                                          401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/users/stats                                         401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    GET /api/v1/users/{id}                                          401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    GET /api/v1/users/{id}/payments                                 401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/events/{id}/areas/{area}/units/{seat}             401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/products/{id}                                     401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/products/{id}/variants/{variant}                  401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    PATCH /api/v1/tenant/staff/{user}                               401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    PATCH /api/v1/users/{id}/payment-status                         401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    PATCH /api/v1/users/{id}/payments/{payment}                     401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    POST /api/v1/auth/login                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/logout                                        401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    POST /api/v1/auth/magic-link                                    yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/magic-link/redeem                             yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/me/factors/passkeys                           401     401     401  yes     404         404       404   404   403        404      404  401        401      401
-    POST /api/v1/auth/me/factors/passkeys/options                   401     401     401  yes     yes         yes       yes   yes   403        yes      yes  401        401      401
-    POST /api/v1/auth/me/factors/totp                               401     401     401  yes     yes         yes       yes   yes   403        yes      yes  401        401      401
-    POST /api/v1/auth/me/factors/totp/confirm                       401     401     401  yes     404         404       404   404   403        404      404  401        401      401
-    POST /api/v1/auth/me/recovery-codes                             401     401     401  yes     404         404       404   404   403        404      404  401        401      401
-    POST /api/v1/auth/password/forgot                               yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/password/reset                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/reauthenticate                                401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/register                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/second-factor                                 yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/auth/unsubscribe/{token}                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/discounts/request                                  yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/door/devices                                       401     401     401  403     403         403       yes   yes   yes        403      yes  401        401      401
-    POST /api/v1/door/sync                                          401     401     401  403     yes         yes       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events                                             401     401     401  403     403         403       yes   yes   yes        403      yes  401        401      401
-    POST /api/v1/events/{id}/areas                                  401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/areas/{area}/units                     401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/areas/{area}/units/block               401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/areas/{area}/units/unblock             401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes   403        403      404  401        401      401
-    POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/plan/import                            401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/plan/publish                           401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/products                                           401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/products/{id}/variants                             401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/public/events/{slug}/areas/{area}/best             yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/public/quotes                                      yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/purchases                                          401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401   401        401      401  401        401      401
-    POST /api/v1/purchases/{id}/link                                401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes   403        403      404  401        401      401
-    POST /api/v1/purchases/{id}/withdrawal                          401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes   yes        403      404  401        401      401
-    POST /api/v1/reservations                                       yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/series                                             401     401     401  403     403         403       yes   yes   yes        403      yes  401        401      401
-    POST /api/v1/supervision/queue/bulk                             401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/supervision/queue/{id}/action                      401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    POST /api/v1/supervision/queue/{id}/send                        401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes   403        403      404  401        401      401
-    POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    POST /api/v1/tenant/sites                                       401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/tenant/sites/{host}/verify                         401     401     401  403     403         403       403   yes   yes        403      404  401        401      401
-    POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    POST /api/v1/transfers/cancel                                   401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    POST /api/v1/transfers/initiate                                 401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    POST /api/v1/users/check-email                                  yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/users/import                                       401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    POST /api/v1/users/register                                     yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/users/validate-email                               yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes  yes        yes      yes
-    POST /api/v1/users/{id}/payments                                401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    POST /api/v1/webhooks/ses                                       401     401     401  401     401         401       401   401   401        401      401  401        401      401
-    POST /api/v1/webhooks/{gateway}                                 401     401     401  401     401         401       401   401   401        401      401  401        401      401
-    POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404   404        404      404  401        401      401
-    PUT /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes  401        401      401
-    PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PUT /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        404      404  yes        404      401
-    PUT /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         403       yes   yes   yes        403      404  401        401      401
-    PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes   yes        403      404  401        401      401
-    PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes   yes        403      yes  401        401      401
-    PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes   403        403      404  401        401      401
-    PUT /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
-    PUT /api/v1/tenant/policies/{kind}                              401     401     401  403     403         403       403   yes   yes        403      yes  401        401      401
+    insta::assert_snapshot!(print(&callers, &table), @"
+                                                                 nobody expired garbage user scanner coordinator organizer admin stale one factor stranger operator link other link old link
+    DELETE /api/v1/auth/me                                          401     401     401  yes     yes         yes       yes   yes   403        yes      yes      yes  401        401      401
+    DELETE /api/v1/auth/me/factors/passkeys/{id}                    401     401     401  yes     404         404       404   404   403        404      404      404  401        401      401
+    DELETE /api/v1/auth/me/factors/totp                             401     401     401  yes     404         404       404   404   403        404      404      404  401        401      401
+    DELETE /api/v1/auth/sessions/{id}                               401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    DELETE /api/v1/door/devices/{id}                                401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/events/{id}                                      401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/events/{id}/areas/{area}                         401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/events/{id}/images/{image}                       401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/events/{id}/sale-stages/{stage}                  401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/products/{id}                                    401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/products/{id}/variants/{variant}                 401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/promotions/{code}                                401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/reservations/{id}                                401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    DELETE /api/v1/series/{id}                                      401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/supervision/templates/{name}/{language}          401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    DELETE /api/v1/tenant/gateways/{id}                             401     401     401  403     403         403       403   yes   403        403      404      403  401        401      401
+    DELETE /api/v1/tenant/logo                                      401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    DELETE /api/v1/tenant/sites/{host}                              401     401     401  403     403         403       403   yes   403        403      404      403  401        401      401
+    DELETE /api/v1/tenant/staff/invitations/{invitation}            401     401     401  403     403         403       403   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/tenant/staff/{user}                              401     401     401  403     403         403       403   yes   yes        403      404      403  401        401      401
+    DELETE /api/v1/workplaces/{tenant}                              401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    GET /                                                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /.well-known/jwks.json                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/auth/me                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/auth/me/export                                      401     401     401  yes     yes         yes       yes   yes   403        yes      yes      yes  401        401      401
+    GET /api/v1/auth/me/factors                                     401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/auth/sessions                                       401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/auth/verify                                         401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/discounts/health                                    yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/discounts/remaining/{show}                          yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/discounts/requests/{id}                             yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/door/devices                                        401     401     401  403     yes         yes       yes   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/door/events/{id}/conflicts                          401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/door/events/{id}/manifest                           401     401     401  403     yes         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/door/events/{id}/stats                              401     401     401  403     yes         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events                                              401     401     401  403     403         yes       yes   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/events/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/areas                                   401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/areas/{area}                            401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/areas/{area}/units                      401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/areas/{area}/units/{seat}               401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/fees                                    401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/plan                                    401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/plan/export                             401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/plan/versions                           401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/events/{id}/sale-stages                             401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/operator/events                                     401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    GET /api/v1/operator/settings                                   401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    GET /api/v1/operator/statements                                 401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    GET /api/v1/operator/tenants                                    401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    GET /api/v1/operator/tenants/{id}                               401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    GET /api/v1/products                                            401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/products/{id}                                       401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/promotions                                          401     401     401  403     403         yes       yes   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/promotions/{code}                                   401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/public/events                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/areas                          yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/areas/{area}/availability      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/plan                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/events/{slug}/products                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/organizers/{slug}                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/organizers/{slug}/policies/{kind}            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/series/{slug}                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/public/site                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/purchases                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/purchases/{id}                                      401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    GET /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    GET /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/qr/{ticket}                                         401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    GET /api/v1/reservations/{id}                                   401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    GET /api/v1/reservations/{id}/payment-methods                   401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    GET /api/v1/series                                              401     401     401  403     403         yes       yes   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/series/{id}                                         401     401     401  403     403         yes       yes   yes   yes        403      404      403  401        401      401
+    GET /api/v1/shows/available                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/shows/search                                        yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /api/v1/supervision/audit                                   401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/supervision/dashboard                               401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/supervision/queue                                   401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/supervision/queue/{id}                              401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    GET /api/v1/supervision/stats                                   401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/supervision/templates                               401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/supervision/templates/{name}/{language}/versions    401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant                                              401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/gateways                                     401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/gateways/{id}                                401     401     401  403     403         403       403   yes   yes        403      404      403  401        401      401
+    GET /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/payment-differences                          401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/policies                                     401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/refund-tasks                                 401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/sites                                        401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/staff                                        401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tenant/statements                                   401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/tickets                                             401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/tickets/{id}                                        401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    GET /api/v1/transfers/history                                   401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    GET /api/v1/users/list                                          401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/users/stats                                         401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    GET /api/v1/users/{id}                                          401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    GET /api/v1/users/{id}/payments                                 401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    GET /api/v1/workplaces/{tenant}/invitation                      401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    GET /health                                                     yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /health/database                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /images/{owner}/{file}                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /problems/{code}                                            yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    GET /ready                                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    PATCH /api/v1/auth/me                                           401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    PATCH /api/v1/events/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/events/{id}/areas/{area}                          401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/events/{id}/areas/{area}/units/{seat}             401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/events/{id}/sale-stages/{stage}                   401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/operator/events/{id}                              401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    PATCH /api/v1/operator/tenants/{id}                             401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    PATCH /api/v1/operator/tenants/{id}/gateways/{account}          401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    PATCH /api/v1/products/{id}                                     401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/products/{id}/variants/{variant}                  401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/promotions/{code}                                 401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/series/{id}                                       401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/tenant                                            401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    PATCH /api/v1/tenant/gateways/{id}                              401     401     401  403     403         403       403   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/tenant/staff/{user}                               401     401     401  403     403         403       403   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/users/{id}                                        401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/users/{id}/payment-status                         401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    PATCH /api/v1/users/{id}/payments/{payment}                     401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    POST /api/v1/auth/login                                         yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/logout                                        401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    POST /api/v1/auth/magic-link                                    yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/magic-link/redeem                             yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/me/factors/passkeys                           401     401     401  yes     404         404       404   404   403        404      404      404  401        401      401
+    POST /api/v1/auth/me/factors/passkeys/options                   401     401     401  yes     yes         yes       yes   yes   403        yes      yes      yes  401        401      401
+    POST /api/v1/auth/me/factors/totp                               401     401     401  yes     yes         yes       yes   yes   403        yes      yes      yes  401        401      401
+    POST /api/v1/auth/me/factors/totp/confirm                       401     401     401  yes     404         404       404   404   403        404      404      404  401        401      401
+    POST /api/v1/auth/me/recovery-codes                             401     401     401  yes     404         404       404   404   403        404      404      404  401        401      401
+    POST /api/v1/auth/password/forgot                               yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/password/reset                                yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/reauthenticate                                401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    POST /api/v1/auth/refresh                                       yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/register                                      yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/second-factor                                 yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/auth/unsubscribe/{token}                           yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/discounts/request                                  yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/door/devices                                       401     401     401  403     403         403       yes   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/door/sync                                          401     401     401  403     yes         yes       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events                                             401     401     401  403     403         403       yes   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/events/{id}/areas                                  401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/areas/{area}/units                     401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/areas/{area}/units/block               401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/areas/{area}/units/unblock             401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/cancel                                 401     401     401  403     403         403       yes   yes   403        403      404      403  401        401      401
+    POST /api/v1/events/{id}/duplicate                              401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/images                                 401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/plan/adopt                             401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/plan/import                            401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/plan/publish                           401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/postpone                               401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/publish                                401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/sale-stages                            401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/events/{id}/unpublish                              401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/products                                           401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/products/{id}/variants                             401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/promotions                                         401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/promotions/{code}/validate                         yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/public/events/{slug}/areas/{area}/best             yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/public/quotes                                      yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/public/withdrawals                                 yes     yes     yes  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/purchases                                          401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    POST /api/v1/purchases/webhook                                  401     401     401  401     401         401       401   401   401        401      401      401  401        401      401
+    POST /api/v1/purchases/{id}/erase                               401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    POST /api/v1/purchases/{id}/link                                401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    POST /api/v1/purchases/{id}/refund                              401     401     401  403     403         403       yes   yes   403        403      404      403  401        401      401
+    POST /api/v1/purchases/{id}/withdrawal                          401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    POST /api/v1/qr/validate                                        401     401     401  403     yes         yes       yes   yes   yes        403      404      403  401        401      401
+    POST /api/v1/reservations                                       yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/series                                             401     401     401  403     403         403       yes   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/supervision/queue/bulk                             401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/supervision/queue/{id}/action                      401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    POST /api/v1/supervision/queue/{id}/send                        401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    POST /api/v1/supervision/templates/preview                      401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/supervision/templates/{name}/{language}/restore    401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/tenant/gateways                                    401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/tenant/logo                                        401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/tenant/refund-tasks/{order}/{payment}/done         401     401     401  403     403         403       403   yes   403        403      404      403  401        401      401
+    POST /api/v1/tenant/refund-tasks/{order}/{payment}/retry        401     401     401  403     403         403       403   yes   yes        403      404      403  401        401      401
+    POST /api/v1/tenant/sites                                       401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/tenant/sites/{host}/verify                         401     401     401  403     403         403       403   yes   403        403      404      403  401        401      401
+    POST /api/v1/tenant/staff                                       401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/tenants                                            401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    POST /api/v1/transfers/accept                                   401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    POST /api/v1/transfers/cancel                                   401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    POST /api/v1/transfers/initiate                                 401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    POST /api/v1/users/check-email                                  yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/users/import                                       401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    POST /api/v1/users/register                                     yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/users/validate-email                               yes     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  yes        yes      yes
+    POST /api/v1/users/{id}/payments                                401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    POST /api/v1/webhooks/ses                                       401     401     401  401     401         401       401   401   401        401      401      401  401        401      401
+    POST /api/v1/webhooks/{gateway}                                 401     401     401  401     401         401       401   401   401        401      401      401  401        401      401
+    POST /api/v1/workplaces/{tenant}/invitation/accept              401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    POST /api/v1/workplaces/{tenant}/invitation/decline             401     401     401  yes     404         404       404   404   404        404      404      404  401        401      401
+    PUT /api/v1/auth/me/consents                                    401     401     401  yes     yes         yes       yes   yes   yes        yes      yes      yes  401        401      401
+    PUT /api/v1/events/{id}/fees                                    401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PUT /api/v1/events/{id}/plan                                    401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PUT /api/v1/operator/settings                                   401     401     401  403     403         403       403   403   403        403      403      yes  401        401      401
+    PUT /api/v1/purchases/{id}/billing                              401     401     401  yes     404         404       404   404   404        404      404      404  yes        404      401
+    PUT /api/v1/purchases/{id}/extra-attributes                     401     401     401  403     403         403       yes   yes   yes        403      404      403  401        401      401
+    PUT /api/v1/supervision/queue/{id}/edit                         401     401     401  403     403         yes       403   yes   yes        403      404      403  401        401      401
+    PUT /api/v1/supervision/templates/{name}/{language}             401     401     401  403     403         yes       403   yes   yes        403      yes      403  401        401      401
+    PUT /api/v1/tenant/gateways/{id}/credentials                    401     401     401  403     403         403       403   yes   403        403      404      403  401        401      401
+    PUT /api/v1/tenant/legal-info                                   401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
+    PUT /api/v1/tenant/policies/{kind}                              401     401     401  403     403         403       403   yes   yes        403      yes      403  401        401      401
     ");
     world.app.close().await;
 }

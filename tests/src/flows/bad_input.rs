@@ -200,8 +200,8 @@ async fn one_answer_names_all_errors() {
     a query in which nothing is right: 400 invalid_fields
         #country: Must be the two letters of a country, such as CO, CL or AR.
         #limit: `limit` is given twice. Give it once.
-        #ciudad: Unknown parameter `ciudad`, expected one of `city`, `status`, `genre`, `country`, `q`, `limit`, `cursor`.
-        #from: Unknown parameter `from`, expected one of `city`, `status`, `genre`, `country`, `q`, `limit`, `cursor`.
+        #ciudad: Unknown parameter `ciudad`, expected one of `city`, `status`, `genre`, `country`, `q`, `organizer`, `limit`, `cursor`.
+        #from: Unknown parameter `from`, expected one of `city`, `status`, `genre`, `country`, `q`, `organizer`, `limit`, `cursor`.
     a query of two kinds of parameters: 400 invalid_fields
         #order: Unknown value `random`, expected `latest_first` or `earliest_first`.
         #limit: Must be between 1 and 100.

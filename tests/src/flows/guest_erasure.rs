@@ -144,7 +144,7 @@ async fn without_the_mail_of_that_address_nothing_is_erased() {
     let path = format!("/api/v1/purchases/{}/erase", text(&order["id"]));
     app.post(&path).json(json!({})).refused(401, "sign_in_required").await;
     erase(&app, &order, &other_link, json!({})).refused(404, "reservation_not_found").await;
-    for wrong in ["", "nonsense", &"A".repeat(56)] {
+    for wrong in ["nonsense", &"A".repeat(56)] {
         let wish = json!({"confirmation": wrong});
         erase(&app, &order, &link, wish).refused(403, "confirmation_invalid").await;
     }

@@ -141,8 +141,10 @@ impl App {
         let mut mails = Vec::new();
         for item in items {
             let Some(AttributeValue::S(text)) = item.get("ob") else { continue };
-            let Ok(Outbox::Link { to, purpose, sealed_token, .. }) = serde_json::from_str(text) else {
-                panic!("an outbox that is no link: {text}")
+            let (to, purpose, sealed_token) = match serde_json::from_str(text) {
+                Ok(Outbox::Link { to, purpose, sealed_token, .. }) => (to, purpose, sealed_token),
+                Ok(Outbox::FactorsChanged { .. }) => continue,
+                other => panic!("an outbox that is no link: {other:?}"),
             };
             let Some(AttributeValue::S(key)) = item.get("PK") else { panic!("an item without a key") };
             if self.read.lock().expect("no panic while locked").insert(key.clone()) {

@@ -52,6 +52,7 @@ async fn a_new_user_signs_in_at_once_and_confirms_later() {
         "name": "Ana López",
         "language": "en",
         "role": "user",
+        "operator": false,
         "workplaces": [],
         "has_password": true,
         "created_at": "[time]"

@@ -67,6 +67,7 @@ fn all(language: Language) -> Vec<MailMessage> {
     let unused = |reason| OrderMail { by_hand: false, unused: Some(reason), ..about.clone() };
     let slip = |kind| SlipMail {
         order,
+        order_link: None,
         amount: cop(2_500_000),
         gateway: GatewayName::MercadoPago,
         kind,
@@ -99,7 +100,11 @@ fn all(language: Language) -> Vec<MailMessage> {
             code: None,
             ..slip(MethodKind::BankTransfer)
         }),
-        Mail::SlipWithoutPlaces(SlipMail { until: None, ..slip(MethodKind::Cash) }),
+        Mail::SlipWithoutPlaces(SlipMail {
+            until: None,
+            order_link: Some("https://box.example/purchases/ord_1#a=LINK".to_owned()),
+            ..slip(MethodKind::Cash)
+        }),
         Mail::PaymentMismatch(PaymentsMail { asked: Some(cop(2_600_000)), ..payments(None, None, false) }),
         Mail::RefundsWaiting(RefundsWaitingMail {
             refunds: vec![
@@ -136,7 +141,7 @@ fn texts(language: Language) -> String {
 
 #[test]
 fn payment_mails_in_english() {
-    insta::assert_snapshot!(texts(Language::En), @r"
+    insta::assert_snapshot!(texts(Language::En), @"
     A bank wants a payment for Los Faroles back
 
     The buyer asked their bank for the money. Answer in the gateway's panel before
@@ -439,6 +444,9 @@ fn payment_mails_in_english() {
 
     Order ord_01jd8m4p2sf3x9d0h6c1v8a700
 
+    The link opens it without a password, so keep it to yourself:
+    https://box.example/purchases/ord_1#a=LINK
+
     ==========
 
     Look at a payment for Los Faroles
@@ -504,7 +512,7 @@ fn payment_mails_in_english() {
 
 #[test]
 fn payment_mails_in_spanish() {
-    insta::assert_snapshot!(texts(Language::Es), @r"
+    insta::assert_snapshot!(texts(Language::Es), @"
     Un banco reclama un pago de Los Faroles
 
     Quien compró pidió a su banco que le devuelva el dinero. Responde en el panel de
@@ -808,6 +816,9 @@ fn payment_mails_in_spanish() {
     Teatro Almendra, Carrera 7 # 12-34, Bogotá
 
     Pedido ord_01jd8m4p2sf3x9d0h6c1v8a700
+
+    El enlace lo abre sin contraseña, así que no lo compartas:
+    https://box.example/purchases/ord_1#a=LINK
 
     ==========
 

@@ -27,7 +27,8 @@ pub(super) async fn call(world: &SampleBoxOffice, method: &str, path: &str) -> O
             let (store, now) = (table_of(&world.app, "events"), world.app.clock.now());
             let friend = world.friend.id.parse().expect("an id");
             let staff = [&world.organizer.token, &world.coordinator.token, &world.scanner.token];
-            let admins = [&world.admin.token, &world.stranger.token, &world.strict.token];
+            let admins =
+                [&world.admin.token, &world.stranger.token, &world.strict.token, &world.operator.token];
             for token in [&world.buyer.token].into_iter().chain(staff).chain(admins) {
                 let profile = world.app.get("/api/v1/auth/me").token(token).send().await;
                 // The account is closed, after an earlier call.

@@ -196,8 +196,13 @@ impl Draft {
         let purchase = self.pay(buyer, &text(&held["id"])).await;
         let page = text(&purchase["payments"][0]["payment_gateway_transaction_id"]);
         self.app.cloud.sandbox().act(&page, Action::Begin(Method::Cash)).expect("possible");
-        self.app.idle().await;
         let path = format!("/api/v1/purchases/{}", text(&purchase["id"]));
+        for _ in 0..2 {
+            // Coming back has the gateway asked.
+            self.app.clock.advance(Duration::from_secs(6));
+            self.app.get(&path).token(&buyer.token).ok().await;
+            self.app.idle().await;
+        }
         self.get(&buyer.token, "GET /api/v1/purchases/{id}", path).await;
     }
 
