@@ -162,7 +162,7 @@ impl Due {
         }
         match caller.role {
             None => Self::Unknown,
-            Some(role) if !roles.contains(&role) && !(caller.is_operator && roles.contains(&OPERATOR)) => {
+            Some(role) if !(roles.contains(&role) || caller.is_operator && roles.contains(&OPERATOR)) => {
                 Self::Forbidden
             }
             Some(_) if operation.is_recent() && caller.name == "stale" => Self::Forbidden,

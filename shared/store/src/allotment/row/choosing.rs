@@ -68,9 +68,9 @@ impl SeenRow {
             let Some((seat, value)) = held else { return true };
             let may_go_on = *value >= over;
             if may_go_on {
-                beside.push(seat)
+                beside.push(seat);
             } else {
-                left_behind.push(seat)
+                left_behind.push(seat);
             }
             may_go_on
         });

@@ -419,7 +419,7 @@ async fn without_the_guard_a_crowd_has_seats_twice() {
 }
 
 /// A house, which of its seats are sold when this process sees it, and which a moment later.
-fn houses() -> impl Strategy<Value = (Vec<String>, Vec<Vec<(bool, bool)>>)> {
+fn houses() -> impl Strategy<Value = Taken> {
     let seat = prop_oneof![8 => Just('.'), 1 => Just('a'), 1 => Just('p')];
     let row = proptest::collection::vec((seat, any::<bool>(), any::<bool>()), 1..9);
     proptest::collection::vec(row, 1..5).prop_map(|rows| {
@@ -442,10 +442,10 @@ fn numbers(row: &[(bool, bool)], is: impl Fn(&(bool, bool)) -> bool) -> Vec<u16>
     (1_u16..).zip(row).filter(|(_, sold)| is(sold)).map(|(number, _)| number).collect()
 }
 
-async fn is_held_as_choose_says(
-    table: Store,
-    ((signs, sold), wanted): ((Vec<String>, Vec<Vec<(bool, bool)>>), Wanted),
-) {
+/// A house: the signs of its rows, and of each seat whether it is held, and sold.
+type Taken = (Vec<String>, Vec<Vec<(bool, bool)>>);
+
+async fn is_held_as_choose_says(table: Store, ((signs, sold), wanted): (Taken, Wanted)) {
     let signs: Vec<&str> = signs.iter().map(String::as_str).collect();
     let house = House::new(&table, &signs).await;
     let elsewhere = house.through(forgetful(&table, 0));
