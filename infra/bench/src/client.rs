@@ -74,19 +74,21 @@ impl BoxOffice {
         self.repeated.take()
     }
 
-    /// Approves a payment at the gateway's page; one for which there is a slip, at the counter.
+    /// Approves a payment at the sandbox.
     pub(crate) async fn approve(&self, payment: &str) -> Result<(), Problem> {
-        self.at_gateway(payment, "approve").await
+        self.at_page(&format!("{}/pay/{payment}", self.places.sandbox), "approve").await
     }
 
-    /// Gets a slip at the gateway's page, with which a payment is paid in cash.
-    pub(crate) async fn take_slip(&self, payment: &str) -> Result<(), Problem> {
-        self.at_gateway(payment, "begin?method=cash").await
+    /// Goes from a checkout's address to the gateway's page, as a browser does. Returns the page's
+    /// address.
+    pub(crate) async fn open_page(&self, checkout: &str) -> Result<String, Problem> {
+        Ok(self.gateway.get(checkout).send().await?.error_for_status()?.url().to_string())
     }
 
-    async fn at_gateway(&self, payment: &str, what: &str) -> Result<(), Problem> {
-        let url = format!("{}/control/payments/{payment}/{what}", self.places.sandbox);
-        self.gateway.post(url).send().await?.error_for_status()?;
+    /// Does something at a gateway's page, by its control address.
+    pub(crate) async fn at_page(&self, page: &str, what: &str) -> Result<(), Problem> {
+        let control = page.replace("/pay/", "/control/payments/");
+        self.gateway.post(format!("{control}/{what}")).send().await?.error_for_status()?;
         Ok(())
     }
 
@@ -301,9 +303,10 @@ impl Person {
         self.hold_with(quote, &Value::Null).await
     }
 
-    /// The same, with something that the organiser's own systems keep with the order.
+    /// The same, with something that the organiser's own systems keep with the order. The policies of the
+    /// demo data's organisers are accepted.
     pub(crate) async fn hold_with(&self, quote: &Value, attributes: &Value) -> Result<String, Refused> {
-        let mut body = json!({ "quote": quote });
+        let mut body = json!({ "quote": quote, "accepts": { "terms": 1, "privacy": 1, "refunds": 1 } });
         if !attributes.is_null() {
             body["extra_attributes"] = attributes.clone();
         }
@@ -316,19 +319,20 @@ impl Person {
         Ok(text(&order["id"]))
     }
 
-    /// Starts a payment of an order; returns the gateway's id of it.
+    /// Starts a payment of an order at the sandbox; returns the gateway's id of it.
     pub(crate) async fn pay(&self, order: &str) -> Result<String, Refused> {
-        self.pay_with(order, &Value::Null).await
+        let order = self.post("/api/v1/purchases", &json!({ "reservation_id": order })).await?;
+        Ok(text(&order["payments"][0]["payment_gateway_transaction_id"]))
     }
 
-    /// The same, with data for an invoice.
-    pub(crate) async fn pay_with(&self, order: &str, billing: &Value) -> Result<String, Refused> {
+    /// Starts a payment of an order, with data for an invoice unless they are null; returns the address of
+    /// the checkout.
+    pub(crate) async fn check_out(&self, order: &str, billing: &Value) -> Result<String, Refused> {
         let mut body = json!({ "reservation_id": order });
         if !billing.is_null() {
             body["billing"] = billing.clone();
         }
-        let order = self.post("/api/v1/purchases", &body).await?;
-        Ok(text(&order["payments"][0]["payment_gateway_transaction_id"]))
+        Ok(text(&self.post("/api/v1/purchases", &body).await?["checkout_url"]))
     }
 
     /// All orders of this user.
